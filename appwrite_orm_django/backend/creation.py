@@ -37,7 +37,13 @@ class DatabaseCreation(BaseDatabaseCreation):
 
         if not models_of(self.connection.alias):
             return
-        wanted = with_own_tables(read_models(name, models_without_migration(self.connection.alias)))
+        wanted = with_own_tables(
+            read_models(
+                name,
+                models_without_migration(self.connection.alias),
+                engine=self.connection.text_semantics,
+            )
+        )
         migrate(self.connection.transport, wanted, Options(all_tables=False))
 
     def _destroy_test_db(self, test_database_name: str, verbosity: int) -> None:

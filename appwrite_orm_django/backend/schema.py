@@ -22,6 +22,7 @@ from django.db.models import Index as ModelIndex
 from appwrite_orm_django.backend.changing import announced
 from appwrite_orm_django.backend.cursor import refuse_sql
 from appwrite_orm_django.backend.defaults import fill_of
+from appwrite_orm_django.backend.execution.hidden_columns import HiddenValues
 from appwrite_orm_django.backend.values import SYSTEM_COLUMNS, column_key, table_id
 from appwrite_orm_django.client import rows, tables
 from appwrite_orm_django.client.errors import DatabaseNotFound, TableNotFound
@@ -42,12 +43,15 @@ from appwrite_orm_django.schema.steps import (
     CreateDatabase,
     CreateIndex,
     CreateTable,
+    DropColumn,
     DropIndex,
     DropTable,
+    NoLongerWritten,
     Plan,
     ReplaceColumn,
     Step,
 )
+from appwrite_orm_django.schema.unique import hidden_columns
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -204,6 +208,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         live = self._live_table(model._meta.db_table)
         # Including the columns that an interrupted change of it has left.
         keys = {one.lower() for one in (key, replacement_key(key), replaced_key(key))}
+        # The constraints over it end with it.
+        keys |= {
+            one.key.lower()
+            for one in hidden_columns(model, self.connection.text_semantics)
+            if key in one.reads
+        }
         if live is None or not any(column.key.lower() in keys for column in live.columns):
             return
         live = self._with_encodings(live)
@@ -386,7 +396,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
     # Changing tables
 
     def _table(self, model: type[Model], **other: Any) -> Table:
-        return table_for(model, partial(fill_of, connection=self.connection), **other)[0]
+        return table_for(
+            model,
+            partial(fill_of, connection=self.connection),
+            self.connection.text_semantics,
+            **other,
+        )[0]
 
     def _change(
         self,
@@ -446,7 +461,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         for _round in range(MAX_ROUNDS):
             if columns or wanted.id_encoding:
                 live = self._with_encodings(live, before)
-            steps = self._steps(live, wanted, renames, gone)
+            unwritten = _unwritten(live, before, after)
+            steps = self._steps(live, wanted, renames, gone, unwritten)
             if not steps:
                 return
             self._apply(*steps)
@@ -467,16 +483,24 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         wanted: Table,
         renames: Mapping[tuple[str, str], str],
         gone: frozenset[str],
+        unwritten: Sequence[Column] = (),
     ) -> list[Step]:
-        dropped = [DropIndex(live.id, index) for index in live.indexes if index.key in gone]
+        dropped: list[Step] = [
+            DropIndex(live.id, index) for index in live.indexes if index.key in gone
+        ]
+        dropped += [DropColumn(live.id, column) for column in unwritten]
         kept = replace(
-            live, indexes=tuple(index for index in live.indexes if index.key not in gone)
+            live,
+            columns=tuple(column for column in live.columns if column not in unwritten),
+            indexes=tuple(index for index in live.indexes if index.key not in gone),
         )
         marks = self._marks(kept, wanted)
         plan = make_plan(
             self._database(wanted), self._database(kept, *marks), renames=renames, all_tables=False
         )
-        return [*dropped, *plan.steps]
+        # Hidden columns of other constraints are not part of the description.
+        steps = [step for step in plan.steps if not isinstance(step, NoLongerWritten)]
+        return [*dropped, *steps]
 
     def _marks(self, live: Table, wanted: Table) -> list[Table]:
         """Return the marks left by a run that was killed (see ``schema.apply``)."""
@@ -550,7 +574,13 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         fold = collation.fold if self.connection.text_semantics == "mariadb" else str
         plan = Plan(self.connection.database_id, steps)
         with announced(self.connection, steps):
-            Application(self.connection.transport, plan, fold=fold, refuse_outside=True).run()
+            Application(
+                self.connection.transport,
+                plan,
+                fold=fold,
+                hidden=HiddenValues(self.connection),
+                refuse_outside=True,
+            ).run()
 
     def _drop(self, table: str) -> None:
         with announced(self.connection, [DropTable(table, Table(table))]):
@@ -566,6 +596,14 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         An earlier run may have dropped the table.
         """
         forget_table(self.connection.transport, self.connection.database_id, table)
+
+
+def _unwritten(live: Table, before: Table, after: Table) -> list[Column]:
+    """Return the server's hidden columns whose constraints are no longer described."""
+    gone = {
+        column.key for column in before.columns if column.hidden and not after.column(column.key)
+    }
+    return [column for column in live.columns if column.key in gone]
 
 
 def _gone(

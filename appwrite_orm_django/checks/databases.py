@@ -126,7 +126,9 @@ def _check_live(
         m for m in models_of(alias) if app_configs is None or m._meta.app_config in app_configs
     ]
     try:
-        wanted = read_models(connection.database_id, wanted_models)
+        wanted = read_models(
+            connection.database_id, wanted_models, engine=connection.text_semantics
+        )
         if app_configs is None:
             wanted = with_own_tables(wanted)
     except (UnsupportedModel, SchemaTooLarge):

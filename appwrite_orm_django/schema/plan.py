@@ -23,6 +23,7 @@ from .names import (
     SYSTEM_COLUMNS,
     TRIAL_TABLES,
     fill_table,
+    is_hidden,
     replaced_key,
     replacement_key,
     trial_table,
@@ -40,6 +41,8 @@ from .steps import (
     DropIndex,
     DropTable,
     FillColumn,
+    FillUnique,
+    NoLongerWritten,
     Plan,
     ReadOtherwise,
     RenameColumn,
@@ -60,6 +63,7 @@ def make_plan(
     prune: bool = False,
     renames: Renames | None = None,
     all_tables: bool = True,
+    verify_unique: bool = False,
 ) -> Plan:
     """
     Return the steps that turn ``live`` into ``wanted``.
@@ -72,6 +76,7 @@ def make_plan(
             adds no step.
         all_tables: whether ``wanted`` has the tables of all models, so that any other table on the
             server belongs to no model.
+        verify_unique: whether to check the values of all hidden columns.
 
     Raises:
         UnsupportedModel: a relationship column does not match its field in a model.
@@ -91,7 +96,10 @@ def make_plan(
             continue
         needed, extra = _compare_tables(table, known, renames or {}, marks)
         steps += needed
+        steps += _to_fill(table, known, needed, everything=verify_unique)
         (steps if prune else left).extend(extra)
+        if not prune:
+            steps += _no_longer_written(extra)
         unrecorded += _unrecorded(table, known, needed)
     ids = {table.id.lower() for table in wanted}
     idle = marks - _marks(wanted, live) if marks else marks
@@ -155,6 +163,34 @@ def _renamed_tables(steps: list[Step], left: list[Step]) -> Iterator[str]:
                     "Appwrite cannot rename a table: "
                     f'if the model was renamed, keep Meta.db_table = "{orphan.id}".'
                 )
+
+
+def _to_fill(
+    wanted: Table, live: Table, steps: Iterable[Step], *, everything: bool
+) -> Iterator[FillUnique]:
+    """
+    Yield a step for each hidden column whose values may be wrong.
+
+    They are right if the column has its index, which is created after its values were written, and
+    its record, which is deleted when no model has the constraint any more.
+    """
+    indexed = {step.index.columns for step in steps if isinstance(step, CreateIndex)}
+    for column in wanted.columns:
+        if column.hidden is None:
+            continue
+        known = live.column(column.key)
+        if everything or known is None or known.encoding is None or (column.key,) in indexed:
+            yield FillUnique(live.id, column)
+
+
+def _no_longer_written(extra: Iterable[Step]) -> Iterator[NoLongerWritten]:
+    for step in extra:
+        if (
+            isinstance(step, DropColumn)
+            and is_hidden(step.column.key)
+            and step.column.encoding is not None
+        ):
+            yield NoLongerWritten(step.table, step.column)
 
 
 def _beyond_repair(wanted: Database, live: Database) -> Iterator[str]:
@@ -333,7 +369,12 @@ def _taken(live: Column, wanted: Column | None) -> Column:
 def _unrecorded(wanted: Table, live: Table, steps: Iterable[Step]) -> Iterator[Record]:
     """Yield a record for each column that has none and that no step records."""
     recording = {key for step in steps for key in _recorded_by(step)}
-    found = [(column.key, live.column(column.key), column.encoding) for column in wanted.columns]
+    # A hidden column is recorded once its values are right.
+    found = [
+        (column.key, live.column(column.key), column.encoding)
+        for column in wanted.columns
+        if column.hidden is None
+    ]
     known = [
         (key, column.encoding, encoding) for key, column, encoding in found if column is not None
     ]

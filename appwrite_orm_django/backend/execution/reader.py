@@ -49,6 +49,7 @@ from appwrite_orm_django.schema import collation
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from appwrite_orm_django.backend.commands import CurrentRows
     from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.client.references import TableRef
 
@@ -172,6 +173,8 @@ class Reader:
         from appwrite_orm_django.backend import commands
         from appwrite_orm_django.backend.execution import server_queries
 
+        if isinstance(command, commands.CurrentRows):
+            return ((row[ROW_ID], row) for row in self._current_rows(command))
         if isinstance(command, commands.OneRow):
             return one_row(command, self)
         if isinstance(command, commands.Periods):
@@ -179,6 +182,13 @@ class Reader:
         if isinstance(command, server_queries.ServerQuery):
             return server_queries.run(command, self)
         raise TypeError(f"{command!r} is not a read command.")
+
+    def _current_rows(self, command: CurrentRows) -> Iterable[Row]:
+        transaction = self.connection.transaction
+        if transaction is not None and transaction.is_dirty(command.table):
+            return transaction.current(command.table, command.condition)
+        wanted = (ROW_ID, *command.columns)
+        return self.rows(Fetch(command.table, "", command.condition), command.condition, wanted)
 
     def _get(self, command: GetRow) -> list[tuple[Any, ...]]:
         return list(

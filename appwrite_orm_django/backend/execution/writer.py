@@ -14,6 +14,7 @@ from django.db import DatabaseError, DataError, NotSupportedError, OperationalEr
 
 from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.commands import (
+    Changes,
     Command,
     Condition,
     CountRows,
@@ -30,7 +31,7 @@ from appwrite_orm_django.backend.commands import (
     users_data,
 )
 from appwrite_orm_django.backend.evaluation.commands import Fetch
-from appwrite_orm_django.backend.execution import retries, upserts
+from appwrite_orm_django.backend.execution import hidden_columns, retries, upserts
 from appwrite_orm_django.backend.execution.parts import Parts
 from appwrite_orm_django.backend.execution.upserts import Change
 from appwrite_orm_django.backend.transactions.log import Log, Operation
@@ -202,6 +203,7 @@ class Writer:
             staged=staging is not None,
         )
         with notice, own_write():
+            command = hidden_columns.completed(connection, command)
             return self._run_directly(command) if staging is None else staging.stage(command)
 
     def _run_directly(self, command: Command) -> WriteResult:
@@ -547,6 +549,8 @@ class Writer:
         request.
         """
         parts, changed = self._parts(command.table), 0
+        if command.row_id is not None:
+            return self._update_one(command, command.row_id)
         if not command.depends_on_row:
             for ids, data in _grouped(self._computed(command)):
                 with parts.part(len(ids)):
@@ -560,12 +564,20 @@ class Writer:
                     changed += self._write_current(command, block, batch)
         return WriteResult(changed)
 
-    def _computed(self, command: UpdateFromQuery) -> dict[str, Mapping[str, Any]]:
+    def _update_one(self, command: UpdateFromQuery, row_id: str) -> WriteResult:
+        result = self.update_from_query(replace(command, row_id=None))
+        if result.count:
+            with suppress(RowNotFound):
+                result.row = rows.get_row(self.transport, command.table, row_id)
+        return result
+
+    def _computed(self, command: UpdateFromQuery) -> Changes:
         """Return the columns to write, by row id."""
-        return {
+        changes: Changes = {
             command.encode_id(row_id): command.write(tuple(values))
             for row_id, *values in self.connection.reader.run(command.source)
         }
+        return changes if command.completed is None else command.completed(changes)
 
     def _write_alike(self, table: TableRef, ids: tuple[str, ...], data: Mapping[str, Any]) -> int:
         if len(ids) > 1:

@@ -11,6 +11,7 @@ from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.commands import (
+    Changes,
     Command,
     Condition,
     CreateRows,
@@ -343,6 +344,14 @@ class Transaction:
         if clash:
             raise clash.error(table)
 
+    def current(self, table: TableRef, condition: Condition) -> list[dict[str, Any]]:
+        """
+        Return the rows that a bulk write affects, as the log leaves them.
+
+        The commit checks that the committed ones are unchanged.
+        """
+        return self._current(table, self._ids(table, condition))
+
     def _current(self, table: TableRef, ids: Sequence[str]) -> list[dict[str, Any]]:
         states = [state for row_id in ids if (state := self.log.state(table, row_id)) is not None]
         touched = touched_ids(states)
@@ -380,9 +389,11 @@ class Transaction:
         with self.blindly() if command.is_blind else nullcontext():
             computed = self.connection.reader.run(command.source)
             # A join may return a row several times.
-            changes = {
+            changes: Changes = {
                 command.encode_id(key): command.write(tuple(values)) for key, *values in computed
             }
+        if command.completed is not None:
+            changes = command.completed(changes)
         for row_id, data in changes.items():
             self._check_unique(command.table, [row_id], data, command.unique)
             self.log.append(Operation("update", command.table, row_id, data))

@@ -20,6 +20,8 @@ from appwrite_orm_django.schema.steps import (
     DropIndex,
     DropTable,
     FillColumn,
+    FillUnique,
+    NoLongerWritten,
     Plan,
     ReadOtherwise,
     RenameColumn,
@@ -27,6 +29,7 @@ from appwrite_orm_django.schema.steps import (
     Step,
     TryIndex,
 )
+from appwrite_orm_django.schema.unique import HiddenValues
 from appwrite_orm_django.schema.waiting import Waiter
 
 from . import columns, indexes, tables
@@ -44,6 +47,8 @@ _CARRY_OUT: dict[type[Step], Callable[..., Steps]] = {
     ChangeColumn: columns.change,
     ReplaceColumn: columns.replace_by_others,
     ReadOtherwise: columns.read_otherwise,
+    FillUnique: columns.fill_unique,
+    NoLongerWritten: columns.no_longer_written,
     CreateIndex: indexes.create,
     TryIndex: indexes.try_out,
     ChangeTable: tables.change,
@@ -64,6 +69,7 @@ class Application:
             hold other values; such rows are left unchanged otherwise.
         fold: maps texts that the server considers equal to the same key, to find duplicates; the
             default is MariaDB's collation.
+        hidden: computes the values of hidden columns; needed if the plan has any.
         progress: called with each finished step, in the calling thread.
         clock: returns monotonic seconds; tests replace it.
         sleep: waits for a number of seconds; tests replace it.
@@ -79,13 +85,14 @@ class Application:
         deadline_s: float = 300.0,
         refuse_outside: bool = False,
         fold: rows.Fold = collation.fold,
+        hidden: HiddenValues | None = None,
         progress: Progress = lambda _step: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._refuse_outside = refuse_outside
         self._work = self.work_class(
-            transport, plan, Waiter(deadline_s, clock, sleep), fold, progress
+            transport, plan, Waiter(deadline_s, clock, sleep), fold, progress, hidden
         )
 
     def run(self) -> Outcome:
@@ -102,7 +109,9 @@ class Application:
             AppwriteError: the server rejected a step; the steps before it stay done.
         """
         work = self._work
-        preflight.refuse(work.transport, work.plan, work.fold, outside=self._refuse_outside)
+        preflight.refuse(
+            work.transport, work.plan, work.fold, work.hidden, outside=self._refuse_outside
+        )
         work.record(work.plan.unrecorded)
         waiting: dict[type[Step], list[Step]] = defaultdict(list)
         for step in work.plan.steps:
