@@ -325,26 +325,6 @@ class GetRow(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class CurrentRows(Command):
-    """
-    Read rows in order to change them.
-
-    The result rows are pairs of the id and the wire row, as the open block sees it.
-    """
-
-    table: TableRef
-    condition: Condition
-    columns: tuple[str, ...]
-
-    @property
-    def tables(self) -> tuple[TableRef, ...]:
-        return (self.table, *self.condition.tables)
-
-    def __str__(self) -> str:
-        return f"LIST {self.table.table} {shown(self.columns)}{where(self.condition)}"
-
-
-@dataclass(frozen=True, slots=True)
 class CountRows(Command):
     """Count rows exactly, within the slice if there is one."""
 

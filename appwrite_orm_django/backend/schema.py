@@ -51,7 +51,7 @@ from appwrite_orm_django.schema.steps import (
     ReplaceColumn,
     Step,
 )
-from appwrite_orm_django.schema.unique import hidden_columns
+from appwrite_orm_django.schema.unique import hidden_columns, no_longer_described
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -461,7 +461,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         for _round in range(MAX_ROUNDS):
             if columns or wanted.id_encoding:
                 live = self._with_encodings(live, before)
-            unwritten = _unwritten(live, before, after)
+            unwritten = no_longer_described(live, before, after)
             steps = self._steps(live, wanted, renames, gone, unwritten)
             if not steps:
                 return
@@ -596,14 +596,6 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         An earlier run may have dropped the table.
         """
         forget_table(self.connection.transport, self.connection.database_id, table)
-
-
-def _unwritten(live: Table, before: Table, after: Table) -> list[Column]:
-    """Return the server's hidden columns whose constraints are no longer described."""
-    gone = {
-        column.key for column in before.columns if column.hidden and not after.column(column.key)
-    }
-    return [column for column in live.columns if column.key in gone]
 
 
 def _gone(

@@ -99,6 +99,11 @@ def check_table(table: Table) -> None:
         )
 
 
+def fits_index(columns: Iterable[Column]) -> bool:
+    """Return whether a unique index can cover these columns."""
+    return sum(map(_indexed_length, columns)) <= MAX_INDEX_LENGTH
+
+
 def index_lengths(table_id: str, index: Index, columns: dict[str, Column]) -> tuple[int, ...]:
     """
     Return the lengths that make an index fit, 0 for a whole column; empty if all columns fit whole.

@@ -4,8 +4,9 @@ Describe what must be unique in a model's table, and how it is enforced.
 A plain unique index of the server enforces most of it. What such an index cannot enforce has a
 *hidden column*: a text column without a field, with a unique index. It holds a digest of the
 constraint's values in the rows to which the constraint applies, and null in all others. These are
-the constraints with a condition or with expressions, those with ``nulls_distinct=False``, and those
-over columns of types for which the engine does not enforce a unique index.
+the constraints with a condition or with expressions, those with ``nulls_distinct=False``, those over
+texts that are too long for an index, and those over columns of types for which the engine does not
+enforce a unique index.
 
 The digest is the same for equal values, as the engine compares them. The key of a hidden column
 names the constraint and the exact way its values are computed: a changed constraint, a column with
@@ -26,27 +27,31 @@ from typing import Any, Protocol, TypeAlias
 from django.conf import settings
 from django.core.exceptions import FieldError
 from django.db import models
-from django.db.models import Aggregate, Field, Q, UniqueConstraint
+from django.db.models import (
+    Aggregate,
+    F,
+    Field,
+    Func,
+    Q,
+    Subquery,
+    UniqueConstraint,
+    Window,
+)
 from django.db.models.constraints import BaseConstraint
 from django.db.models.expressions import (
     Col,
-    F,
-    Func,
     OrderBy,
     RawSQL,
-    ResolvedOuterRef,
-    Subquery,
-    Window,
 )
 from django.db.models.functions import Collate, Now, Random
 from django.db.models.functions.datetime import Extract, TruncBase
 from django.db.models.sql import Query
 
 from .columns import column_for, key_for
-from .definitions import Column, Database, Encoding, Hidden
+from .definitions import Column, Database, Encoding, Hidden, Table
 from .encodings import as_recorded, encoding_of
 from .errors import DuplicateRows, UnsupportedModel
-from .limits import characters_of
+from .limits import characters_of, fits_index
 from .names import SYSTEM_COLUMNS, hidden_key, is_hidden
 
 Model = type[models.Model]
@@ -59,17 +64,19 @@ DIGEST_LENGTH = 40
 DIGEST = Encoding("unique digest")
 
 #: Expressions whose value depends on more than the row, or that SQLite computes in another way.
-_UNSTABLE = (Aggregate, Collate, Now, Random, RawSQL, ResolvedOuterRef, Subquery, Window, Query)
+_UNSTABLE = (Aggregate, Collate, Now, Random, RawSQL, Subquery, Window, Query)
 
 
 def needs_hidden_column(engine: str, columns: Iterable[Column]) -> bool:
     """
-    Return whether an engine does not enforce a plain unique index over these columns.
+    Return whether a plain unique index over these columns cannot be, or is not enforced.
 
     Args:
         engine: the text semantics of the connection.
     """
-    types = UNIQUE_TYPES.get(engine)
+    columns, types = list(columns), UNIQUE_TYPES.get(engine)
+    if not fits_index(columns):
+        return True
     return types is not None and not all(_kind(column) in types for column in columns)
 
 
@@ -309,6 +316,14 @@ def hidden_columns(
     return list(found.values())
 
 
+def no_longer_described(live: Table, before: Table, after: Table) -> list[Column]:
+    """Return the server's hidden columns whose constraints a change of a table removes."""
+    gone = {
+        column.key for column in before.columns if column.hidden and not after.column(column.key)
+    }
+    return [column for column in live.columns if column.key in gone]
+
+
 def without_hidden(database: Database) -> Database:
     """Return a description without hidden columns and their indexes."""
     return replace(
@@ -482,19 +497,15 @@ def _canonical(value: Any) -> Any:
     if isinstance(value, F):
         return ["F", value.name]  # type: ignore[attr-defined]  # missing in django-stubs
     if isinstance(value, type):
-        return f"{value.__module__}.{value.__qualname__}"
+        return _name(f"{value.__module__}.{value.__qualname__}")
     if isinstance(value, models.Field):
-        _, path, arguments, options = value.deconstruct()
-        return [path, _canonical(arguments), _canonical(options)]
-    deconstruct = getattr(value, "deconstruct", None)
-    if deconstruct is not None:
-        path, arguments, options = deconstruct()
-        return [path, _canonical(arguments), _canonical(options)]
-    if hasattr(value, "get_source_expressions"):
-        return [
-            _canonical(type(value)),
-            getattr(value, "connector", ""),
-            _canonical(getattr(value, "extra", {})),
-            _canonical(value.get_source_expressions()),
-        ]
+        return [_name(value.deconstruct()[1]), *map(_canonical, value.deconstruct()[2:])]
+    if hasattr(value, "deconstruct"):
+        path, arguments, options = value.deconstruct()
+        return [_name(path), _canonical(arguments), _canonical(options)]
     return str(value)
+
+
+def _name(path: str) -> str:
+    """Return the path of a class. Those of Django's own have moved between releases."""
+    return path.rpartition(".")[2] if path.startswith("django.") else path

@@ -1,12 +1,10 @@
 """Unique constraints that no unique index of the server enforces: each write that can violate one is refused."""
 
 import contextlib
-import itertools
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.core.management import call_command
-from django.db import IntegrityError, connections, models, transaction
+from django.db import IntegrityError, models, transaction
 from django.db.models import Case, F, Q, UniqueConstraint, Value, When
 from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
@@ -174,7 +172,10 @@ WRITES = {
         lambda one, two: Address.objects.filter(pk=two.pk).update(primary=True),
         PRIMARY,
     ),
-    "update": (lambda one, two: Address.objects.filter(primary=False).update(primary=True), PRIMARY),
+    "update": (
+        lambda one, two: Address.objects.filter(primary=False).update(primary=True),
+        PRIMARY,
+    ),
     "update of all": (lambda one, two: Address.objects.update(email="both"), EMAIL),
     "update to F()": (
         lambda one, two: Address.objects.filter(pk=two.pk).update(primary=F("verified")),
@@ -288,7 +289,9 @@ def test_nulls_are_values_if_they_are_not_distinct(inside, server):
     with block():
         Seat.objects.filter(pk=empty.pk).update(line="A", number=1)
         Seat.objects.create()
-    with pytest.raises(IntegrityError, match=r"one_seat \(library_seat.line, library_seat.number\)"):
+    with pytest.raises(
+        IntegrityError, match=r"one_seat \(library_seat.line, library_seat.number\)"
+    ):
         Seat.objects.filter(pk=empty.pk).update(number=None)
     assert wrong_rows(server) == []
 

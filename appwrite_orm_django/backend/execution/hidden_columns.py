@@ -18,7 +18,6 @@ from appwrite_orm_django.backend.commands import (
     Command,
     Condition,
     CreateRows,
-    CurrentRows,
     DeleteRows,
     Images,
     IncrementColumn,
@@ -29,8 +28,9 @@ from appwrite_orm_django.backend.commands import (
     UpdateRows,
     UpsertRows,
 )
-from appwrite_orm_django.backend.evaluation.commands import Fetch
+from appwrite_orm_django.backend.evaluation.commands import CurrentRows, Fetch
 from appwrite_orm_django.backend.execution import retries
+from appwrite_orm_django.backend.execution.increments import check_bounds
 from appwrite_orm_django.backend.transactions.log import Operation
 from appwrite_orm_django.backend.transactions.staging import BATCH
 from appwrite_orm_django.backend.uniqueness import (
@@ -130,8 +130,6 @@ def _increment(connection: Connection, uniqueness: Uniqueness, command: Incremen
         return command
 
     def added(row: Row) -> dict[str, Any]:
-        from appwrite_orm_django.backend.execution.writer import check_bounds
-
         value = row[command.column]
         check_bounds(command, value)
         return {command.column: None if value is None else value + command.amount}

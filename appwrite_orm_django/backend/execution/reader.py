@@ -32,7 +32,7 @@ from appwrite_orm_django.backend.commands import (
     Periods,
     ValuesOf,
 )
-from appwrite_orm_django.backend.evaluation.commands import Fetch, LocalQuery
+from appwrite_orm_django.backend.evaluation.commands import CurrentRows, Fetch, LocalQuery
 from appwrite_orm_django.backend.execution import keyset
 from appwrite_orm_django.backend.periods import next_start, start_of
 from appwrite_orm_django.backend.values import (
@@ -49,7 +49,6 @@ from appwrite_orm_django.schema import collation
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from appwrite_orm_django.backend.commands import CurrentRows
     from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.client.references import TableRef
 
@@ -173,7 +172,7 @@ class Reader:
         from appwrite_orm_django.backend import commands
         from appwrite_orm_django.backend.execution import server_queries
 
-        if isinstance(command, commands.CurrentRows):
+        if isinstance(command, CurrentRows):
             return ((row[ROW_ID], row) for row in self._current_rows(command))
         if isinstance(command, commands.OneRow):
             return one_row(command, self)

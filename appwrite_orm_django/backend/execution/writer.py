@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.db import DatabaseError, DataError, NotSupportedError, OperationalError
+from django.db import DatabaseError, NotSupportedError, OperationalError
 
 from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.commands import (
@@ -31,7 +31,7 @@ from appwrite_orm_django.backend.commands import (
     users_data,
 )
 from appwrite_orm_django.backend.evaluation.commands import Fetch
-from appwrite_orm_django.backend.execution import hidden_columns, retries, upserts
+from appwrite_orm_django.backend.execution import hidden_columns, increments, retries, upserts
 from appwrite_orm_django.backend.execution.parts import Parts
 from appwrite_orm_django.backend.execution.upserts import Change
 from appwrite_orm_django.backend.transactions.log import Log, Operation
@@ -42,7 +42,6 @@ from appwrite_orm_django.client.errors import (
     AppwriteError,
     ColumnNotFound,
     InvalidRequest,
-    LimitExceeded,
     RowNotFound,
     ServerError,
     TransactionLimitExceeded,
@@ -59,118 +58,9 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.connection import Block, Connection
     from appwrite_orm_django.client.queries import Query
     from appwrite_orm_django.client.references import TableRef
-    from appwrite_orm_django.client.transport import Transport
 
 
 Row = Mapping[str, Any]
-Bounds = tuple[float | None, float | None]
-
-#: The largest integer up to which every integer is exact as a float.
-EXACT = 2**53
-
-
-def is_exact(value: int | None, amount: int) -> bool:
-    """Return whether a database that adds floats adds these integers exactly."""
-    return value is None or max(abs(value), abs(amount), abs(value + amount)) <= EXACT
-
-
-def check_bounds(command: IncrementColumn, value: int | None) -> None:
-    """
-    Check the result of an increment against the bounds of its column, which the server ignores.
-
-    Raises:
-        DataError: the result exceeds the maximum, or is below the minimum.
-    """
-    amount, limit = command.amount, command.bounds[command.amount > 0]
-    if value is None or limit is None:
-        return
-    if (value + amount - limit) * (1 if amount > 0 else -1) > 0:
-        raise DataError(
-            f"{value} {'+' if amount > 0 else '-'} {abs(amount)} = {value + amount} "
-            f"{'exceeds the maximum' if amount > 0 else 'is below the minimum'} {limit} of "
-            f"{command.table.table}.{command.column}."
-        )
-
-
-def run(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
-    """
-    Increment the column and return the row.
-
-    Raises:
-        LimitExceeded, DataError: the result would exceed a bound of the column.
-        ColumnNotFound, RowNotFound: there is no such column or row.
-    """
-    amount, transport = command.amount, connection.transport
-    if abs(amount) > EXACT:
-        return _add_here(connection, command)
-    low, high = command.bounds
-    within = (
-        -EXACT if low is None else max(low, -EXACT),
-        EXACT if high is None else min(high, EXACT),
-    )
-    try:
-        row = add(transport, command.table, command.row_id, command.column, amount, within)
-    except LimitExceeded:
-        if within[amount > 0] == command.bounds[amount > 0]:
-            raise
-        return _add_here(connection, command)
-    # A value beyond the opposite limit exceeds no bound here, but loses precision: the difference
-    # is added afterwards.
-    right = row[command.column]
-    if is_exact(right - amount, amount):
-        return row
-    lost = right - int(float(right - amount) + float(amount))
-    if not lost:
-        return row
-    parts = Parts("increments")
-    parts.written = 1
-    with parts.part(1):
-        return _add_here(connection, replace(command, amount=lost, bounds=(None, None)))
-
-
-def add(
-    transport: Transport, table: TableRef, row_id: str, column: str, amount: float, bounds: Bounds
-) -> Row:
-    """
-    Increment a column in one request and return the row, with the old ``$updatedAt``.
-
-    Raises:
-        LimitExceeded: the result would exceed a bound.
-        ColumnNotFound, RowNotFound: there is no such column or row.
-    """
-    place = (transport, table, row_id)
-    low, high = bounds
-    try:
-        if amount > 0:
-            return rows.increment_column(*place, column, amount, maximum=high)
-        return rows.decrement_column(*place, column, -amount, minimum=low)
-    except ColumnNotFound:
-        # The server answers the same for a missing row (recording ``increment``).
-        rows.get_row(*place)
-        raise
-
-
-def _add_here(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
-    place = (connection.transport, command.table, command.row_id)
-    for attempt in itertools.count(1):
-        row = rows.get_row(*place)
-        value = row[command.column]
-        if value is None:
-            return row
-        check_bounds(command, value)
-        with connection.own_block() as block:
-            block.note_versions(command.table, [row])
-            data = {command.column: value + command.amount}
-            block.log.append(Operation("update", command.table, command.row_id, data))
-            try:
-                block.commit()
-            except WriteRefused:
-                if attempt == retries.MAX_ATTEMPTS:
-                    raise
-            else:
-                return rows.get_row(*place)
-        retries.pause(attempt)
-    raise AssertionError  # unreachable: the last attempt raises
 
 
 _MAX_ATTEMPTS = 10
@@ -521,7 +411,7 @@ class Writer:
     def increment(self, command: IncrementColumn) -> WriteResult:
         for attempt in itertools.count(1):
             try:
-                row = run(self.connection, command)
+                row = increments.run(self.connection, command)
             except RowNotFound:
                 return WriteResult(0)
             except (UniqueViolation, ServerError) as error:

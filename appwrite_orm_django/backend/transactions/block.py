@@ -26,7 +26,7 @@ from appwrite_orm_django.backend.commands import (
     WriteResult,
 )
 from appwrite_orm_django.backend.evaluation.commands import Fetch
-from appwrite_orm_django.backend.execution import upserts, writer
+from appwrite_orm_django.backend.execution import increments, upserts
 from appwrite_orm_django.backend.execution.parts import Parts
 from appwrite_orm_django.backend.transactions import commit, staging, versions
 from appwrite_orm_django.backend.transactions.log import (
@@ -364,13 +364,13 @@ class Transaction:
         # never if the log has set the value.
         with self.blindly():
             current = self._current(command.table, [command.row_id])
-        if not all(writer.is_exact(row.get(command.column), command.amount) for row in current):
+        if not all(increments.is_exact(row.get(command.column), command.amount) for row in current):
             # The sum is computed here, and is valid only for the version of the row that was read.
             current = self._current(command.table, [command.row_id])
         for row in current:
             value = row.get(command.column)
-            writer.check_bounds(command, value)
-            if value is None or writer.is_exact(value, command.amount):
+            increments.check_bounds(command, value)
+            if value is None or increments.is_exact(value, command.amount):
                 amount = {command.column: command.amount}
                 operation = Operation(
                     "increment", command.table, command.row_id, amount, bounds=command.bounds

@@ -22,8 +22,9 @@ from django.db import DatabaseError, NotSupportedError, OperationalError
 
 from appwrite_orm_django.backend.commands import Condition, Membership, NewRow, Unique, UpdateRows
 from appwrite_orm_django.backend.execution import upserts
+from appwrite_orm_django.backend.execution.increments import add
 from appwrite_orm_django.backend.execution.parts import NOTHING_WRITTEN
-from appwrite_orm_django.backend.execution.writer import add, refuse_moments
+from appwrite_orm_django.backend.execution.writer import refuse_moments
 from appwrite_orm_django.backend.transactions import staging, versions
 from appwrite_orm_django.backend.transactions.log import Key, Operation, key_of
 from appwrite_orm_django.backend.values import ROW_ID
