@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
+#: How often to write rows in one transaction before they are written one by one.
+_ATTEMPTS_TOGETHER = 2
+
 
 def completed(connection: Connection, command: Command) -> Command:
     """Return a write command that also writes the hidden columns of its table."""
@@ -295,6 +298,9 @@ class _Filling:
                         return
                     break
                 except WriteRefused:
+                    # Rows that exchange their values are refused together, without a reason.
+                    if len(ids) > 1 and attempt == _ATTEMPTS_TOGETHER:
+                        break
                     if attempt == retries.MAX_ATTEMPTS:
                         raise
                 else:
