@@ -71,7 +71,8 @@ class Uniqueness:
 
     def of_new_rows(self, connection: Connection, rows: Sequence[Data]) -> list[dict[str, Any]]:
         """Return the hidden columns of new rows; a column without a value gets its default."""
-        whole = [{**self._defaults, **row} for row in rows]
+        # A model of some of the columns leaves the others to the server.
+        whole = [{**dict.fromkeys(self.reads), **self._defaults, **row} for row in rows]
         return computed(connection, self.columns, whole)
 
     def changed(

@@ -1,20 +1,25 @@
 """Unique constraints that no unique index of the server enforces: each write that can violate one is refused."""
 
 import contextlib
+import itertools
+import uuid
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, models, transaction
+from django.db import DataError, IntegrityError, connections, models, transaction
 from django.db.models import Case, F, Q, UniqueConstraint, Value, When
 from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
 
 from appwrite_orm_django.backend.execution.hidden_columns import HiddenValues
 from appwrite_orm_django.backend.uniqueness import uniqueness_of
+from appwrite_orm_django.backend.users import accounts
 from appwrite_orm_django.client import rows
-from appwrite_orm_django.client.errors import UniqueViolation
+from appwrite_orm_django.client.errors import UniqueViolation, WriteRefused
 from appwrite_orm_django.models import AppwriteModel
+from appwrite_orm_django.users.accounts import appwrite_user
 from tests.kinds import KINDS, kind_settings
+from tests.steps import steps
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 
@@ -22,6 +27,8 @@ with isolate_apps("tests.library"):
 
     class Address(AppwriteModel):
         """An e-mail address, one of which is a person's primary one."""
+
+        appwrite_permissions = ('read("users")', 'write("users")')
 
         person = models.IntegerField(null=True, blank=True)
         email = models.CharField(max_length=80)
@@ -55,6 +62,41 @@ with isolate_apps("tests.library"):
                 UniqueConstraint(fields=["line", "number"], nulls_distinct=False, name="one_seat")
             ]
 
+    class PrimaryAddress(Address):
+        class Meta:
+            app_label = "library"
+            proxy = True
+
+    class Contact(models.Model):
+        """Some of the columns of the addresses, as another app may see them."""
+
+        id = models.CharField(max_length=36, primary_key=True)
+        email = models.CharField(max_length=80)
+
+        class Meta:
+            app_label = "library"
+            managed = False
+            db_table = "library_address"
+
+    class Owner(models.Model):
+        name = models.CharField(max_length=10)
+
+        class Meta:
+            app_label = "library"
+
+    class Thing(models.Model):
+        owner = models.ForeignKey(Owner, models.SET_NULL, null=True)
+        position = models.IntegerField()
+        name = models.TextField(unique=True)
+
+        class Meta:
+            app_label = "library"
+            constraints = [
+                UniqueConstraint(
+                    fields=["owner", "position"], nulls_distinct=False, name="thing_place"
+                )
+            ]
+
     class Page(AppwriteModel):
         """A model without such a constraint."""
 
@@ -65,7 +107,7 @@ with isolate_apps("tests.library"):
             app_label = "library"
 
 
-MODELS = (Address, Seat, Page)
+MODELS = (Address, Seat, Owner, Thing, Page)
 
 
 @contextlib.contextmanager
@@ -92,7 +134,7 @@ def on_appwrite(settings):
 
 class Everything:
     def db_for_read(self, model, **hints):
-        return "appwrite" if model in MODELS else None
+        return "appwrite" if model in (*MODELS, PrimaryAddress, Contact) else None
 
     db_for_write = db_for_read
 
@@ -332,3 +374,166 @@ def test_full_clean_checks_as_django_does(server):
     with pytest.raises(ValidationError, match="email_without_case"):
         Address(email="ANN@example.org", visits=2).full_clean()
     Address(email="ANN@example.org", visits=1).full_clean()
+
+
+# What is written, and how many requests it takes outside a block.
+COSTS = {
+    "create": (lambda one, two: Address.objects.create(email="x"), 1),
+    "save of other columns": (lambda one, two: save_new_id(two), 0),
+    "delete": (lambda one, two: Address.objects.filter(pk=two.pk).delete(), 1),
+    "all columns of the constraint": (
+        lambda one, two: Address.objects.filter(pk=two.pk).update(
+            person=2, primary=True, verified=True
+        ),
+        1,
+    ),
+    "many rows, all columns": (
+        lambda one, two: Address.objects.update(person=None, primary=True, verified=False),
+        1,
+    ),
+    "the condition ends": (lambda one, two: Address.objects.update(primary=False), 1),
+    "a null": (lambda one, two: Address.objects.update(person=None), 1),
+    # The row, the transaction, its operations, the check of the version, the commit, and the row.
+    "one of the columns": (lambda one, two: saved(two, person=7), 6),
+}
+
+
+def save_new_id(one):
+    one.save(update_fields=[])
+
+
+@pytest.mark.parametrize("name", COSTS)
+def test_the_cost_of_a_write(name, server, requests_of):
+    write, expected = COSTS[name]
+    one, other = two()
+    Address.objects.filter(pk=one.pk).update(person=3)  # makes the table of claims
+    with requests_of(server) as made:
+        write(one, other)
+    assert len(made) == expected, made
+    assert wrong_rows(server) == []
+
+
+def test_a_table_without_such_a_constraint_pays_nothing(server, requests_of):
+    with requests_of(server) as made:
+        page = Page.objects.create(number=1, text="a")
+        page.text = "b"
+        page.save()
+        Page.objects.filter(pk=page.pk).update(number=2)
+        Page.objects.filter(number=2).update(text="c")
+        Page.objects.bulk_create([Page(number=3), Page(number=4)])
+    assert len(made) == 5, made
+
+
+@pytest.fixture
+def requests_of():
+    @contextlib.contextmanager
+    def collect(connection):
+        made = []
+        note = made.append
+        connection.transport.add_listener(note)
+        try:
+            yield made
+        finally:
+            connection.transport.remove_listener(note)
+
+    return collect
+
+
+PARTIAL = {
+    "save": lambda pk: saved(Address.objects.get(pk=pk), primary=True),
+    "update": lambda pk: Address.objects.filter(pk=pk).update(primary=True),
+    "update of several": lambda pk: Address.objects.filter(primary=False).update(primary=True),
+    "update to F()": lambda pk: Address.objects.filter(pk=pk).update(primary=F("verified")),
+    "increment": lambda pk: Address.objects.filter(pk=pk).update(visits=F("visits") + 1),
+    "upsert": lambda pk: Address.objects.bulk_create(
+        [Address(pk=pk, primary=True)],
+        update_conflicts=True,
+        unique_fields=["pk"],
+        update_fields=["primary"],
+    ),
+    "in a block": lambda pk: in_a_block(pk),
+}
+
+
+def in_a_block(pk):
+    with atomic():
+        Address.objects.filter(pk=pk).update(primary=True)
+        Address.objects.create(email=f"made {uuid.uuid4().hex[:8]}")
+
+
+ELSEWHERE = {
+    "a part": lambda pk: Address.objects.filter(pk=pk).update(person=F("person") + 1, email="else"),
+    "the whole": lambda pk: Address.objects.filter(pk=pk).update(
+        person=8, primary=True, verified=True, email="else", visits=3
+    ),
+    "the condition": lambda pk: Address.objects.filter(pk=pk).update(verified=False, visits=0),
+}
+
+
+@pytest.mark.parametrize("elsewhere", ELSEWHERE)
+@pytest.mark.parametrize("name", PARTIAL)
+def test_two_writes_of_different_columns_leave_the_value_of_both(name, elsewhere, connect):
+    """The other one runs before each request of the first."""
+    with tables(connect(**kind_settings("1.9", "mariadb", database="races"))) as server:
+        for number in itertools.count():
+            Address.objects.all().delete()
+            address = Address.objects.create(email="a", person=1, verified=True, visits=2)
+            done = []
+
+            def other(pk=address.pk, done=done):
+                ours = connections["appwrite"]
+                connections["appwrite"] = ours.copy()
+                try:
+                    ELSEWHERE[elsewhere](pk)
+                finally:
+                    connections["appwrite"] = ours
+                done.append(True)
+
+            with steps(number, before=other) as made, contextlib.suppress(WriteRefused):
+                PARTIAL[name](address.pk)
+            assert wrong_rows(server, Address) == [], made.lines
+            if not done:
+                break
+        assert number > 3
+
+
+def test_on_delete(server):
+    """``SET_NULL`` and the like write a part of the row, too."""
+    owner = Owner.objects.create(name="Ann")
+    for position in (1, 2):
+        Thing.objects.create(owner=owner, position=position, name=f"n{position}")
+    free = Thing.objects.create(owner=None, position=3, name="n3")
+    owner.delete()
+    assert set(Thing.objects.values_list("owner", "position")) == {(None, 1), (None, 2), (None, 3)}
+    assert wrong_rows(server, Thing) == []
+    with pytest.raises(IntegrityError, match=r"thing_place \(library_thing.owner_id, "):
+        Thing.objects.filter(pk=free.pk).update(position=1)
+
+
+def test_raw_saves(server):
+    """``loaddata`` saves objects this way."""
+    Seat(line=None, number=4).save_base(using="appwrite", raw=True)
+    assert wrong_rows(server, Seat) == []
+    with pytest.raises(IntegrityError, match="one_seat"):
+        Seat.objects.create(number=4)
+
+
+def test_other_models_of_the_table_write_it_too(server):
+    """A proxy, and a model of some of the columns."""
+    one, _other = two()
+    PrimaryAddress.objects.filter(pk=one.pk).update(person=5)
+    Contact.objects.filter(pk=one.pk).update(email="z")
+    with pytest.raises(DataError, match="primary"):
+        Contact.objects.create(pk="contact", email="y")
+    assert wrong_rows(server, Address) == []
+
+
+def test_end_users_write_it_too(server):
+    accounts.forget_all()
+    ann = server.transport.call("POST", "/local/users", params={"userId": "ann"})
+    with appwrite_user(jwt=ann["jwt"]):
+        _one, other = two()
+        saved(other, email="b@example.org")
+        with pytest.raises(IntegrityError, match="email_without_case"):
+            saved(other, email="ANN@example.org")
+    assert wrong_rows(server, Address) == []
