@@ -1,6 +1,7 @@
 """Unique constraints that no unique index of the server enforces: each write that can violate one is refused."""
 
 import contextlib
+import datetime
 import itertools
 import uuid
 
@@ -537,3 +538,68 @@ def test_end_users_write_it_too(server):
         with pytest.raises(IntegrityError, match="email_without_case"):
             saved(other, email="ANN@example.org")
     assert wrong_rows(server, Address) == []
+
+
+VALUES = {
+    "boolean": (models.BooleanField(null=True), [True, False]),
+    "integer": (models.IntegerField(null=True), [0, -5, 2**40]),
+    "float": (models.FloatField(null=True), [3.0, -0.0, 0.1, 1e20, 12345.678901234]),
+    "decimal": (
+        models.DecimalField(max_digits=9, decimal_places=3, null=True),
+        ["1.500", "0.001", "-7"],
+    ),
+    "long decimal": (
+        models.DecimalField(max_digits=30, decimal_places=10, null=True),
+        ["1.5", "12345678901234567890.0123456789"],
+    ),
+    "text": (models.CharField(max_length=30, null=True), ["", "a ", "Ö", "🌸", '{"method":"x"}']),
+    "long text": (models.TextField(null=True), ["x" * 5000]),
+    "datetime": (
+        models.DateTimeField(null=True),
+        ["2024-02-29T12:00:00.123456Z", "1999-12-31T23:59:59+05:00"],
+    ),
+    "date": (models.DateField(null=True), ["2024-02-29"]),
+    "time": (models.TimeField(null=True), ["12:30:00.000001", "23:59:59"]),
+    "duration": (models.DurationField(null=True), [datetime.timedelta(days=3, microseconds=7)]),
+    "uuid": (models.UUIDField(null=True), [uuid.UUID(int=5)]),
+    "json": (models.JSONField(null=True), [{"a": [1, None, "é"]}, "text", 7]),
+    "binary": (models.BinaryField(null=True), [b"a", b"A", b""]),
+    "ip": (models.GenericIPAddressField(null=True), ["10.0.0.1", "2001:db8::1"]),
+}
+
+
+@pytest.mark.parametrize("expression", [False, True], ids=["field", "expression"])
+@pytest.mark.parametrize("kind", VALUES)
+def test_a_value_has_the_same_digest_as_written_and_as_read(kind, expression, connect):
+    """Each value once: the second time it is refused, whether it was sent or read before."""
+    field, values = VALUES[kind]
+    of = F("value") if expression else "value"
+    constraint = (
+        UniqueConstraint(of, name="one_value")
+        if expression
+        else UniqueConstraint(fields=["value"], name="one_value", nulls_distinct=False)
+    )
+    with isolate_apps("tests.library"):
+        options = {"app_label": "library", "constraints": [constraint]}
+        body = {"value": field.clone(), "other": models.IntegerField(default=0)}
+        Kind = type(
+            "Kind",
+            (models.Model,),
+            {"__module__": __name__, "Meta": type("Meta", (), options), **body},
+        )
+    server = connect(**kind_settings("1.9", "mariadb", database="values"))
+    with server.schema_editor() as editor:
+        editor.create_model(Kind)
+    objects = Kind._base_manager.using("appwrite")
+    try:
+        for number, value in enumerate(values):
+            made = objects.create(value=value, other=number)
+            objects.filter(pk=made.pk).update(other=F("other") + 1)
+            with pytest.raises(IntegrityError, match="one_value"):
+                objects.create(value=value)
+            with pytest.raises(IntegrityError, match="one_value"):
+                objects.create(value=objects.get(pk=made.pk).value)
+        assert wrong_rows(server, Kind) == []
+    finally:
+        with server.schema_editor() as editor:
+            editor.delete_model(Kind)
