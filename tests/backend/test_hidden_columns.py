@@ -18,6 +18,9 @@ from appwrite_orm_django.backend.users import accounts
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.errors import UniqueViolation, WriteRefused
 from appwrite_orm_django.models import AppwriteModel
+from appwrite_orm_django.schema import unique
+from appwrite_orm_django.schema.definitions import Table
+from appwrite_orm_django.schema.from_server import read_table
 from appwrite_orm_django.users.accounts import appwrite_user
 from tests.kinds import KINDS, kind_settings
 from tests.steps import steps
@@ -603,3 +606,69 @@ def test_a_value_has_the_same_digest_as_written_and_as_read(kind, expression, co
     finally:
         with server.schema_editor() as editor:
             editor.delete_model(Kind)
+
+
+@pytest.fixture
+def texts_only(monkeypatch, connect):
+    """A server that enforces unique indexes over texts alone, and a model that does not know."""
+    monkeypatch.setitem(unique.UNIQUE_TYPES, "mariadb", frozenset({"text"}))
+    with isolate_apps("tests.library"):
+
+        class Ticket(models.Model):
+            number = models.IntegerField(unique=True, null=True)
+            code = models.CharField(max_length=9, unique=True)
+            day = models.DateField(null=True)
+            name = models.CharField(max_length=9, default="")
+
+            class Meta:
+                app_label = "library"
+                unique_together = [("day", "name")]
+
+    connection = connect(**kind_settings("1.9", "mariadb", database="texts"))
+    with connection.schema_editor() as editor:
+        editor.create_model(Ticket)
+    yield connection, Ticket, Ticket._base_manager.using("appwrite")
+    with connection.schema_editor() as editor:
+        editor.delete_model(Ticket)
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["outside", "in a block"])
+def test_columns_over_which_the_engine_enforces_nothing(texts_only, inside):
+    block = atomic if inside else contextlib.nullcontext
+    server, Ticket, tickets = texts_only
+    table = read_table(server.transport, server.database_id, Table("library_ticket"))
+    # Only the index over the texts is one that the server could enforce.
+    assert {one.columns for one in table.indexes if one.type == "unique"} == {
+        ("code",),
+        *((one.key,) for one in uniqueness_of(Ticket, "mariadb").columns),
+    }
+    day = datetime.date(2024, 1, 1)
+    one = tickets.create(number=1, code="a", day=day, name="x")
+    two = tickets.create(number=None, code="b", day=None, name="x")
+    refused = [
+        (lambda: tickets.create(number=1, code="c"), "number"),
+        (lambda: tickets.filter(pk=two.pk).update(number=1), "number"),
+        (lambda: tickets.filter(pk=two.pk).update(day=day), "day, library_ticket.name"),
+        (lambda: tickets.create(number=2, code="a"), "code"),
+    ]
+    for write, columns in refused:
+        with pytest.raises(IntegrityError, match=rf"failed: library_ticket\.{columns}\n"), block():
+            write()
+    with block():
+        tickets.bulk_create(
+            [Ticket(number=1, code="d"), Ticket(number=3, code="e")], ignore_conflicts=True
+        )
+        tickets.bulk_create(
+            [Ticket(number=1, code="f", name="y"), Ticket(number=4, code="g")],
+            update_conflicts=True,
+            unique_fields=["number"],
+            update_fields=["code", "name"],
+        )
+    assert set(tickets.values_list("number", "code", "name")) == {
+        (1, "f", "y"),
+        (None, "b", "x"),
+        (3, "e", ""),
+        (4, "g", ""),
+    }
+    assert tickets.get(pk=one.pk).code == "f"
+    assert wrong_rows(server, Ticket) == []
