@@ -33,6 +33,7 @@ from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.schema.conversion import CannotConvert, convert
 from appwrite_orm_django.schema.definitions import Column, Database, Encoding, Table
 from appwrite_orm_django.schema.encodings import as_recorded, from_record, reads_alike
+from appwrite_orm_django.schema.names import is_hidden
 from appwrite_orm_django.schema.records import ROW_ID, records_of
 
 __all__ = ["BadFile", "Imported", "export_rows", "import_rows", "resume_point"]
@@ -278,8 +279,15 @@ class _Batch:
             self._rewritten = list(_rewritten(self.encodings.get(table_id, {}), self._table))
         elif len(self._rows) == rows.MAX_BULK_ROWS or self._bytes + size > MAX_BATCH_BYTES:
             self.send()
+        row = self._without_unknown_hidden(row, self._table)
         self._rows.append(self._as_here(row, number) if self._rewritten else row)
         self._bytes += size
+
+    @staticmethod
+    def _without_unknown_hidden(row: dict[str, Any], table: Table) -> dict[str, Any]:
+        """Return a row without hidden columns of unique constraints that this database has not."""
+        unknown = [key for key in row if is_hidden(key) and table.column(key) is None]
+        return {key: row[key] for key in row if key not in unknown} if unknown else row
 
     def _as_here(self, row: dict[str, Any], number: int) -> dict[str, Any]:
         """Return a row with its values converted to the encodings of this database."""

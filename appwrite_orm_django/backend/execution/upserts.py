@@ -204,12 +204,10 @@ class Clash(NamedTuple):
             reason = f"Row {self.other_id} already has {values}."
         else:
             reason = f"Rows {self.row_id} and {self.other_id} would both have {values}."
-        columns = self.columns
-        if hidden is not None:
-            columns, error.constraint = hidden.named_columns, hidden.name
+        columns = self.columns if hidden is None else hidden.named_columns
         constraint = ", ".join(f"{table.table}.{column}" for column in columns)
-        if hidden is not None:
-            constraint = f"{hidden.name} ({constraint})"
+        if hidden is not None and not hidden.is_usual:
+            constraint, error.constraint = f"{hidden.name} ({constraint})", hidden.name
         error.args = (f"UNIQUE constraint failed: {constraint}\n{reason}{further}",)
         error.table, error.columns, error.row_id = table.table, columns, self.row_id
         error.column = columns[0] if len(columns) == 1 else None
