@@ -2,6 +2,7 @@
 
 import pytest
 from django.conf import settings
+from django.db import connections
 
 from appwrite_orm_django.backend.capabilities import feature_level
 from tests import real
@@ -51,3 +52,8 @@ def kinds_of_servers():
 def level_of(connection):
     """Return the feature level of the server behind a connection."""
     return feature_level(connection, connection.table_ref("library_author"))
+
+
+def respelled(text):
+    """Return a text in another case, if the engine takes both for the same."""
+    return text.swapcase() if connections["appwrite"].engine.folds_text else text

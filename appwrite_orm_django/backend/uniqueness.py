@@ -7,6 +7,7 @@ in SQLite, as for queries that are evaluated locally.
 
 from __future__ import annotations
 
+import datetime
 import decimal
 import hashlib
 import json
@@ -232,6 +233,8 @@ def _canonical(value: Any, *, folds: bool) -> list[str]:
         return ["bytes", value.hex()]
     if isinstance(value, str):
         return ["text", fold(value) if folds and type(value) is not _Exact else str.__str__(value)]
+    if isinstance(value, (datetime.date, datetime.time)):  # SQLite's driver makes them
+        return ["moment", value.isoformat()]
     if isinstance(value, decimal.Decimal):
         return ["number", f"{value.normalize() + 0:f}"]
     if isinstance(value, float) and not value.is_integer():

@@ -327,8 +327,9 @@ class UniqueViolation(AppwriteError, utils.IntegrityError):
         row_id: id of the row that was rejected.
         existing_id: id of the row that has these values; None also if it is another of the rejected
             rows.
-        constraint: the name of the ``UniqueConstraint``, if it is enforced by a hidden column. Its
-            fields are ``columns``, or the columns on which its expressions depend.
+        constraint: the name of a ``UniqueConstraint`` with a condition, with expressions or with
+            ``nulls_distinct=False``. ``columns`` are those of its fields, or those on which its
+            expressions depend.
     """
 
     def __init__(

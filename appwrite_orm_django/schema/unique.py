@@ -156,6 +156,11 @@ class HiddenColumn:
         return not self.parts and not self.expressions
 
     @property
+    def is_usual(self) -> bool:
+        """Whether other engines, or shorter columns, have a plain unique index for it."""
+        return self.is_plain and self.nulls_distinct
+
+    @property
     def named_columns(self) -> tuple[str, ...]:
         """Return the columns of its fields, or those on which its expressions depend."""
         return self.columns or tuple(sorted(self.reads))

@@ -1,6 +1,7 @@
 """Unique constraints that no unique index of the server enforces: each write that can violate one is refused."""
 
 import contextlib
+import datetime
 import itertools
 import uuid
 
@@ -17,6 +18,9 @@ from appwrite_orm_django.backend.users import accounts
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.errors import UniqueViolation, WriteRefused
 from appwrite_orm_django.models import AppwriteModel
+from appwrite_orm_django.schema import unique
+from appwrite_orm_django.schema.definitions import Table
+from appwrite_orm_django.schema.from_server import read_table
 from appwrite_orm_django.users.accounts import appwrite_user
 from tests.kinds import KINDS, kind_settings
 from tests.steps import steps
@@ -537,3 +541,134 @@ def test_end_users_write_it_too(server):
         with pytest.raises(IntegrityError, match="email_without_case"):
             saved(other, email="ANN@example.org")
     assert wrong_rows(server, Address) == []
+
+
+VALUES = {
+    "boolean": (models.BooleanField(null=True), [True, False]),
+    "integer": (models.IntegerField(null=True), [0, -5, 2**40]),
+    "float": (models.FloatField(null=True), [3.0, -0.0, 0.1, 1e20, 12345.678901234]),
+    "decimal": (
+        models.DecimalField(max_digits=9, decimal_places=3, null=True),
+        ["1.500", "0.001", "-7"],
+    ),
+    "long decimal": (
+        models.DecimalField(max_digits=30, decimal_places=10, null=True),
+        ["1.5", "12345678901234567890.0123456789"],
+    ),
+    "text": (models.CharField(max_length=30, null=True), ["", "a ", "Ö", "🌸", '{"method":"x"}']),
+    "long text": (models.TextField(null=True), ["x" * 5000]),
+    "datetime": (
+        models.DateTimeField(null=True),
+        ["2024-02-29T12:00:00.123456Z", "1999-12-31T23:59:59+05:00"],
+    ),
+    "date": (models.DateField(null=True), ["2024-02-29"]),
+    "time": (models.TimeField(null=True), ["12:30:00.000001", "23:59:59"]),
+    "duration": (models.DurationField(null=True), [datetime.timedelta(days=3, microseconds=7)]),
+    "uuid": (models.UUIDField(null=True), [uuid.UUID(int=5)]),
+    "json": (models.JSONField(null=True), [{"a": [1, None, "é"]}, "text", 7]),
+    "binary": (models.BinaryField(null=True), [b"a", b"A", b""]),
+    "ip": (models.GenericIPAddressField(null=True), ["10.0.0.1", "2001:db8::1"]),
+}
+
+
+@pytest.mark.parametrize("expression", [False, True], ids=["field", "expression"])
+@pytest.mark.parametrize("kind", VALUES)
+def test_a_value_has_the_same_digest_as_written_and_as_read(kind, expression, connect):
+    """Each value once: the second time it is refused, whether it was sent or read before."""
+    field, values = VALUES[kind]
+    of = F("value") if expression else "value"
+    constraint = (
+        UniqueConstraint(of, name="one_value")
+        if expression
+        else UniqueConstraint(fields=["value"], name="one_value", nulls_distinct=False)
+    )
+    with isolate_apps("tests.library"):
+        options = {"app_label": "library", "constraints": [constraint]}
+        body = {"value": field.clone(), "other": models.IntegerField(default=0)}
+        Kind = type(
+            "Kind",
+            (models.Model,),
+            {"__module__": __name__, "Meta": type("Meta", (), options), **body},
+        )
+    server = connect(**kind_settings("1.9", "mariadb", database="values"))
+    with server.schema_editor() as editor:
+        editor.create_model(Kind)
+    objects = Kind._base_manager.using("appwrite")
+    try:
+        for number, value in enumerate(values):
+            made = objects.create(value=value, other=number)
+            objects.filter(pk=made.pk).update(other=F("other") + 1)
+            with pytest.raises(IntegrityError, match="one_value"):
+                objects.create(value=value)
+            with pytest.raises(IntegrityError, match="one_value"):
+                objects.create(value=objects.get(pk=made.pk).value)
+        assert wrong_rows(server, Kind) == []
+    finally:
+        with server.schema_editor() as editor:
+            editor.delete_model(Kind)
+
+
+@pytest.fixture
+def texts_only(monkeypatch, connect):
+    """A server that enforces unique indexes over texts alone, and a model that does not know."""
+    monkeypatch.setitem(unique.UNIQUE_TYPES, "mariadb", frozenset({"text"}))
+    with isolate_apps("tests.library"):
+
+        class Ticket(models.Model):
+            number = models.IntegerField(unique=True, null=True)
+            code = models.CharField(max_length=9, unique=True)
+            day = models.DateField(null=True)
+            name = models.CharField(max_length=9, default="")
+
+            class Meta:
+                app_label = "library"
+                unique_together = [("day", "name")]
+
+    connection = connect(**kind_settings("1.9", "mariadb", database="texts"))
+    with connection.schema_editor() as editor:
+        editor.create_model(Ticket)
+    yield connection, Ticket, Ticket._base_manager.using("appwrite")
+    with connection.schema_editor() as editor:
+        editor.delete_model(Ticket)
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["outside", "in a block"])
+def test_columns_over_which_the_engine_enforces_nothing(texts_only, inside):
+    block = atomic if inside else contextlib.nullcontext
+    server, Ticket, tickets = texts_only
+    table = read_table(server.transport, server.database_id, Table("library_ticket"))
+    # Only the index over the texts is one that the server could enforce.
+    assert {one.columns for one in table.indexes if one.type == "unique"} == {
+        ("code",),
+        *((one.key,) for one in uniqueness_of(Ticket, "mariadb").columns),
+    }
+    day = datetime.date(2024, 1, 1)
+    one = tickets.create(number=1, code="a", day=day, name="x")
+    two = tickets.create(number=None, code="b", day=None, name="x")
+    refused = [
+        (lambda: tickets.create(number=1, code="c"), "number"),
+        (lambda: tickets.filter(pk=two.pk).update(number=1), "number"),
+        (lambda: tickets.filter(pk=two.pk).update(day=day), "day, library_ticket.name"),
+        (lambda: tickets.create(number=2, code="a"), "code"),
+    ]
+    for write, columns in refused:
+        with pytest.raises(IntegrityError, match=rf"failed: library_ticket\.{columns}\n"), block():
+            write()
+    with block():
+        tickets.bulk_create(
+            [Ticket(number=1, code="d"), Ticket(number=3, code="e")], ignore_conflicts=True
+        )
+        tickets.bulk_create(
+            [Ticket(number=1, code="f", name="y"), Ticket(number=4, code="g")],
+            update_conflicts=True,
+            unique_fields=["number"],
+            update_fields=["code", "name"],
+        )
+    assert set(tickets.values_list("number", "code", "name")) == {
+        (1, "f", "y"),
+        (None, "b", "x"),
+        (3, "e", ""),
+        (4, "g", ""),
+    }
+    assert tickets.get(pk=one.pk).code == "f"
+    assert wrong_rows(server, Ticket) == []

@@ -8,6 +8,7 @@ from django.db.models import F, Sum, Value
 from django.db.models.functions import Concat
 
 from appwrite_orm_django.client import transactions
+from tests.kinds import respelled
 from tests.library.models import Author, Book, Country, Review, Tag
 
 BOTH = ["default", "appwrite"]
@@ -34,7 +35,7 @@ class TestReadYourWrites:
         Author.objects.create(name="Hugo", rating=5)
         assert Author.objects.get(pk=zola.pk) == zola
         assert Author.objects.count() == 2
-        assert Author.objects.filter(name="zola").exists()
+        assert Author.objects.filter(name=respelled("Zola")).exists()
         assert [author.name for author in Author.objects.order_by("-rating")] == ["Hugo", "Zola"]
         assert Author.objects.aggregate(total=Sum("rating")) == {"total": 9}
         assert list(Author.objects.order_by("name").values_list("name", flat=True)[:1]) == ["Hugo"]
@@ -102,13 +103,13 @@ class TestReadYourWrites:
     def test_unique_values_are_refused_where_it_can_be_caught(self):
         Author.objects.create(name="Zola", email="z@example.org")
         with pytest.raises(IntegrityError, match="email"), atomic():
-            Author.objects.create(name="Zo", email="Z@example.org")
+            Author.objects.create(name="Zo", email=respelled("z@example.org"))
         other = Author.objects.create(name="Hugo", email="h@example.org")
         with pytest.raises(IntegrityError, match="email"), atomic():
             Author.objects.filter(pk=other.pk).update(email="z@example.org")
         other.email = "h2@example.org"
         other.save()
-        assert Author.objects.get_or_create(email="H2@example.org")[1] is False
+        assert Author.objects.get_or_create(email=respelled("h2@example.org"))[1] is False
 
     def test_an_id_is_taken_once(self):
         Country.objects.create(code="FR", name="France")
@@ -211,6 +212,7 @@ class TestCommit:
         assert Book.objects.filter(in_print=False).count() == 300
         assert Review.objects.count() == 300
 
+    @pytest.mark.engine("mariadb", "postgresql", reason="such text is destroyed, and so refused")
     def test_text_that_the_server_would_run_is_stored_as_text(self):
         text = '{"method":"increment","values":[1]}'
         with atomic():
@@ -281,11 +283,9 @@ class TestCommit:
             Tag.objects.bulk_create(
                 [Tag(name="theirs"), *([] if alone else [Tag(name="ours")])], ignore_conflicts=True
             )
-            elsewhere(lambda: Tag.objects.create(name="Theirs"))
-        assert sorted(Tag.objects.values_list("name", flat=True)) == [
-            "Theirs",
-            *([] if alone else ["ours"]),
-        ]
+            elsewhere(lambda: Tag.objects.create(name=respelled("theirs")))
+        expected = [respelled("theirs"), *([] if alone else ["ours"])]
+        assert sorted(Tag.objects.values_list("name", flat=True)) == sorted(expected)
 
     def test_what_was_changed_since_is_no_conflict_to_ignore(self):
         with pytest.raises(IntegrityError), atomic():
@@ -426,12 +426,12 @@ class TestOddEnds:
         with (
             pytest.raises(
                 IntegrityError,
-                match=r"failed: library_author.email\nRow \S+ already has 'Z@example.org'",
+                match=r"failed: library_author.email\nRow \S+ already has '(?i:z@example.org)'",
             ),
             atomic(),
         ):
             for author in Author.objects.filter(name="Hugo"):
-                author.email = "Z@example.org"
+                author.email = respelled("z@example.org")
                 author.save()
                 Tag.objects.create(name="two changes").delete()
                 Author.objects.filter(name="Zola").update(rating=1)

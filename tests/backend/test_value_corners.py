@@ -333,15 +333,19 @@ class TestLargeNumbersAreCountedExactly:
 
     def test_nobodys_change_is_lost(self, monkeypatch):
         row = Everything.objects.create(big=2**62)
-        get, others = rows.get_row, [5]
+        others = [5]
 
-        def racing(transport, table, row_id, *args, **kwargs):
-            found = get(transport, table, row_id, *args, **kwargs)
-            if others:
-                rows.update_row(transport, table, row_id, {"big": 2**62 + others.pop()})
-            return found
+        def racing(read):
+            def reading(transport, table, *args, **kwargs):
+                found = read(transport, table, *args, **kwargs)
+                if others:
+                    rows.update_row(transport, table, row.pk, {"big": 2**62 + others.pop()})
+                return found
 
-        monkeypatch.setattr(rows, "get_row", racing)
+            return reading
+
+        for name in ("get_row", "list_rows"):
+            monkeypatch.setattr(rows, name, racing(getattr(rows, name)))
         Everything.objects.filter(pk=row.pk).update(big=F("big") + 1)
         if connections["appwrite"].engine.adds_integers:
             assert others, "a single request cannot lose anything"

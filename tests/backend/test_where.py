@@ -37,6 +37,7 @@ def is_empty(queryset):
     return False
 
 
+@pytest.mark.engine("mariadb", reason="texts and negations are filtered in other ways")
 @pytest.mark.parametrize(
     ("condition", "expected"),
     [
@@ -77,6 +78,28 @@ def is_empty(queryset):
     ],
 )  # fmt: skip
 def test_conditions_that_the_server_answers_exactly(condition, expected):
+    assert filters(Author.objects.filter(condition)) == expected
+
+
+@pytest.mark.engine("mongodb", reason="negations leave out nulls")
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (Q(name="x"), ['equal(name, "x")']),
+        (~Q(name="x"), ["isNotNull(name)", 'notEqual(name, "x")']),
+        (~Q(pk="x"), ['notEqual($id, "x")']),
+        (~Q(rating=3), ["or(and(isNotNull(rating), notEqual(rating, 3.0)), isNull(rating))"]),
+        (
+            ~(Q(name="x") | Q(rating=3)),
+            ["isNotNull(name)", 'notEqual(name, "x")', "or(and(isNotNull(rating), notEqual(rating, 3.0)), isNull(rating))"],
+        ),
+        (Q(name__icontains="a%b_"), ['contains(name, "a%b_")']),
+        (~Q(name__icontains="a"), ["isNotNull(name)", 'notContains(name, "a")']),
+        (~Q(name__istartswith="a"), ["isNotNull(name)", 'notStartsWith(name, "a")']),
+        (~Q(name__in=["a", "b"]), ["isNotNull(name)", 'notEqual(name, "a")', 'notEqual(name, "b")']),
+    ],
+)  # fmt: skip
+def test_conditions_that_mongodb_answers_exactly(condition, expected):
     assert filters(Author.objects.filter(condition)) == expected
 
 

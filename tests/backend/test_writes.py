@@ -25,6 +25,7 @@ from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.errors import ColumnNotFound
 from appwrite_orm_django.managers import AppwriteQuerySet
 from tests.fixtures import library, moment
+from tests.kinds import respelled
 from tests.library.models import (
     Author,
     Book,
@@ -197,7 +198,7 @@ class TestBulkCreate:
     def test_a_violation_leaves_nothing(self):
         Tag.objects.create(name="novel")
         with pytest.raises(IntegrityError):
-            Tag.objects.bulk_create([Tag(name="a"), Tag(name="NOVEL")])
+            Tag.objects.bulk_create([Tag(name="a"), Tag(name=respelled("novel"))])
         assert Tag.objects.count() == 1
 
     def test_djangos_own_querysets_make_all_or_none(self):
@@ -205,7 +206,9 @@ class TestBulkCreate:
         Tag.objects.create(name="novel")
         tags = QuerySet(Tag, using="appwrite")
         with pytest.raises(IntegrityError):
-            tags.bulk_create([Tag(name=f"tag-{n}") for n in range(150)] + [Tag(name="NOVEL")])
+            tags.bulk_create(
+                [Tag(name=f"tag-{n}") for n in range(150)] + [Tag(name=respelled("novel"))]
+            )
         assert Tag.objects.count() == 1
         tags.bulk_create([Tag(name=f"tag-{n}") for n in range(150)])
         assert Tag.objects.count() == 151
@@ -224,9 +227,9 @@ class TestBulkCreate:
         with transaction.atomic(using="appwrite") if in_block else nullcontext():
             Edition.objects.bulk_create(
                 [
-                    Edition(isbn="A", shelfmark="x"),
+                    Edition(isbn=respelled("a"), shelfmark="x"),
                     Edition(isbn="b", shelfmark="x"),
-                    Edition(isbn="c", shelfmark="X"),
+                    Edition(isbn="c", shelfmark=respelled("x")),
                     Edition(isbn="d"),
                 ],
                 ignore_conflicts=True,
@@ -316,7 +319,7 @@ class TestUpdate:
     def test_uniqueness_holds(self):
         Tag.objects.bulk_create([Tag(name="a"), Tag(name="b")])
         with pytest.raises(IntegrityError):
-            Tag.objects.filter(name="b").update(name="A")
+            Tag.objects.filter(name="b").update(name=respelled("a"))
         with pytest.raises(IntegrityError):
             Tag.objects.update(name="c")
 
@@ -387,7 +390,7 @@ class TestGetOrCreate:
         tag, created = Tag.objects.get_or_create(name="new", defaults={"name": "new"})
         assert created
         with pytest.raises(IntegrityError):
-            Tag.objects.get_or_create(pk="other", defaults={"name": "NEW"})
+            Tag.objects.get_or_create(pk="other", defaults={"name": respelled("new")})
 
     def test_update_or_create(self, books):
         author, created = Author.objects.update_or_create(name="Bashō", defaults={"rating": 5})

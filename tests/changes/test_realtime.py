@@ -77,7 +77,7 @@ class Line:
 def line():
     if real.server():
         pytest.skip("listens to the realtime of the local server")
-    server = RealtimeServer(local_server("local:"))
+    server = RealtimeServer(local_server(connections["appwrite"].settings_dict["HOST"]))
     line = Line(server.port)
     yield line
     line.close()

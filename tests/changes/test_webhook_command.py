@@ -184,7 +184,7 @@ def test_every_way_to_write_is_seen_and_none_is_refused(site, appwrite, family):
         )
         call("DELETE", f"{base}/a", {})
         call("DELETE", base, {"queries": []})
-        assert local_server("local:").flush(60)
+        assert local_server(appwrite.settings_dict["HOST"]).flush(60)
     finally:
         rows_changed.disconnect(note)
     found = webhooks.get_webhook(appwrite.transport, webhook_setup.webhook_id_for("appwrite"))

@@ -310,17 +310,18 @@ class _Filling:
             self._write([row_id], wanted)
 
     def _duplicates(self) -> DuplicateRows:
-        pairs: dict[str, list[tuple[str, str, Row]]] = {}
+        pairs: dict[HiddenColumn, list[tuple[str, str, Row]]] = {}
         condition = Condition((), (Membership(ROW_ID, tuple(self._refused)),))
         with self._connection.own_block():
             source = CurrentRows(self._table, condition, self._columns)
             rows = dict(self._connection.reader.run(source))
         for row_id, error in list(self._refused.items())[:MAX_SHOWN]:
             pair = (error.existing_id or "another row", row_id, rows.get(row_id, {}))
-            pairs.setdefault(error.constraint or "", []).append(pair)
-        by_name = {one.name: one for one in self._hidden}
-        errors = [
-            equal_rows(self._table.table, by_name.get(name, self._hidden[0]), found)
-            for name, found in pairs.items()
-        ]
+            pairs.setdefault(self._violated(error), []).append(pair)
+        errors = [equal_rows(self._table.table, one, found) for one, found in pairs.items()]
         return errors[0] if len(errors) == 1 else DuplicateRows("\n".join(map(str, errors)))
+
+    def _violated(self, error: UniqueViolation) -> HiddenColumn:
+        of_columns = [one for one in self._hidden if one.named_columns == error.columns]
+        named = [one for one in of_columns if one.name == error.constraint]
+        return (named or of_columns or list(self._hidden))[0]

@@ -52,6 +52,8 @@ Row = Mapping[str, Any]
 # The maximum number of rows, wanted or not, that one list of values per column may match: about one
 # page.
 _MAX_COMBINATIONS = 1000
+# The length of generated row ids, at least.
+_GENERATED = 20
 # The length of ``{"method":"and","values":[]}`` and a comma.
 _AROUND_QUERIES = 29
 
@@ -202,12 +204,10 @@ class Clash(NamedTuple):
             reason = f"Row {self.other_id} already has {values}."
         else:
             reason = f"Rows {self.row_id} and {self.other_id} would both have {values}."
-        columns = self.columns
-        if hidden is not None:
-            columns, error.constraint = hidden.named_columns, hidden.name
+        columns = self.columns if hidden is None else hidden.named_columns
         constraint = ", ".join(f"{table.table}.{column}" for column in columns)
-        if hidden is not None:
-            constraint = f"{hidden.name} ({constraint})"
+        if hidden is not None and not hidden.is_usual:
+            constraint, error.constraint = f"{hidden.name} ({constraint})", hidden.name
         error.args = (f"UNIQUE constraint failed: {constraint}\n{reason}{further}",)
         error.table, error.columns, error.row_id = table.table, columns, self.row_id
         error.column = columns[0] if len(columns) == 1 else None
@@ -247,7 +247,11 @@ def conflicting(
     # By index and value: the id of the row that has the value, and whether the row exists.
     seen: dict[tuple[str, ...], dict[Any, tuple[str, bool]]] = {}
     for columns in every:
-        concerned = [images[row] for row, by_index in values.items() if columns in by_index]
+        concerned: list[Row] = [
+            images[row] for row, by_index in values.items() if columns in by_index
+        ]
+        if columns == (ROW_ID,):
+            concerned = _spelled(engine, concerned)
         found = rows_like(reader, table, columns, concerned)
         seen[columns] = {unique_value(columns, row, engine): (row[ROW_ID], True) for row in found}
     taken: dict[int, Clash] = {}
@@ -263,6 +267,18 @@ def conflicting(
             for columns, value in by_index.items():
                 seen[columns][value] = (image[ROW_ID], False)
     return taken
+
+
+def _spelled(engine: Engine, images: Iterable[Row]) -> list[Row]:
+    """Add other spellings of the row ids, where a row is only found by its id as stored."""
+    found = list(images)
+    if not engine.finds_ids_without_case:
+        ids = [image[ROW_ID] for image in found]
+        # Long ids are generated, and of lower case.
+        upper = [one.upper() for one in ids if len(one) < _GENERATED]
+        others = {*(one.lower() for one in ids), *upper} - set(ids)
+        found += [{ROW_ID: one} for one in sorted(others)]
+    return found
 
 
 def violation(
@@ -391,7 +407,7 @@ def _met(
         row.row_id: {ROW_ID: row.row_id} for row in change.created if ids and not row.id_is_ours
     }
     values = [
-        ((ROW_ID,), list(given.values())),
+        ((ROW_ID,), _spelled(reader.connection.engine, given.values())),
         *((columns, list(by_id.values())) for columns, by_id in images.items()),
     ]
     wanted = tuple(dict.fromkeys((ROW_ID, *(column for columns in images for column in columns))))
@@ -513,7 +529,11 @@ def plan(reader: Reader, command: UpsertRows) -> Plan:
     """
     engine, target = reader.connection.engine, command.target
     # A generated key cannot be taken; skipping these saves a request if there are no others.
-    asked = [_image(row) for row in command.rows if target != (ROW_ID,) or not row.id_is_ours]
+    asked: list[Row] = [
+        _image(row) for row in command.rows if target != (ROW_ID,) or not row.id_is_ours
+    ]
+    if target == (ROW_ID,):
+        asked = _spelled(engine, asked)
     shown = [
         *(output.key for output in command.outputs if output.key),
         *(key for keys in command.unique for key in keys),

@@ -465,7 +465,8 @@ class Writer:
     def _update_one(self, command: UpdateFromQuery, row_id: str) -> WriteResult:
         result = self.update_from_query(replace(command, row_id=None))
         if result.count:
-            with suppress(RowNotFound):
+            # The write is done: an error here would say something else.
+            with suppress(AppwriteError):
                 result.row = rows.get_row(self.transport, command.table, row_id)
         return result
 

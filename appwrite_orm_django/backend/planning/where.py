@@ -236,8 +236,13 @@ def _without_nulls(tree: Tree) -> Tree:
         column = str(tree.query.column)
         # A system column is never null.
         return tree if column.startswith("$") else AllOf((Leaf(queries.is_not_null(column)), tree))
-    if isinstance(tree, (AllOf, AnyOf)):
+    if isinstance(tree, AnyOf):
         return replace(tree, parts=tuple(map(_without_nulls, tree.parts)))
+    if isinstance(tree, AllOf):
+        kept: dict[Tree, None] = {}
+        for part in map(_without_nulls, tree.parts):
+            kept.update(dict.fromkeys(part.parts if isinstance(part, AllOf) else (part,)))
+        return replace(tree, parts=tuple(kept))
     return tree
 
 
