@@ -195,6 +195,10 @@ class Reader:
             row = rows.get_row(self.connection.transport, table, row_id)
         except RowNotFound:
             return []
+        if row[ROW_ID] != row_id and not self.connection.engine.finds_ids_without_case:
+            # The server's cache, unlike its database, finds a row that was read under another
+            # spelling of its id.
+            return []
         self._note_versions(table, [row])
         return [row]
 
