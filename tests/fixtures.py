@@ -6,6 +6,7 @@ import uuid
 from contextlib import suppress
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
@@ -172,7 +173,7 @@ def servers_of_each_kind(django_db_setup, django_db_blocker):
 @pytest.fixture(scope="module")
 def shelves_of_each_kind(servers_of_each_kind, django_db_blocker):
     """Copy the library of those servers to the twins."""
-    twins = ("twin", "twin-postgresql")
+    twins = sorted({settings.TWINS[engine] for _, engine in kinds_of_servers()})
     with django_db_blocker.unblock():
         for alias in twins:
             for model, rows in servers_of_each_kind.items():

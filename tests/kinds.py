@@ -33,11 +33,11 @@ def kind_settings(level, text, database="kinds", **options):
 
 
 def level_settings(level, database, **options):
-    """Return the settings of a server of a feature level, on the engine of this run."""
+    """Return the settings of a server of a feature level, on the engine of this run if there is one."""
     server = real.server()
     engine = server.text if server else settings.ENGINE
-    if (level, engine) not in KINDS:
-        pytest.skip(f"no server of this kind ({level}, {engine})")
+    if (level, engine) not in KINDS and not server:
+        engine = "mariadb"
     return kind_settings(level, engine, database, **options)
 
 
