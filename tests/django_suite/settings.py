@@ -2,7 +2,9 @@
 
 import os
 
-_SERVER = f"local:?feature-level={os.environ.get('DJANGO_SUITE_FEATURE_LEVEL', '1.9')}"
+_LEVEL = os.environ.get("DJANGO_SUITE_FEATURE_LEVEL", "1.9")
+_ENGINE = os.environ.get("DJANGO_SUITE_ENGINE", "mariadb")
+_SERVER = f"local:?feature-level={_LEVEL}&engine={_ENGINE}"
 
 
 def _database(name: str) -> dict[str, object]:
