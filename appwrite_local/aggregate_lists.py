@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from appwrite_local import related_reads
-from appwrite_local.collation import fold
 from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError, unauthorized
 from appwrite_local.permissions import allows
@@ -120,7 +119,7 @@ def find_rich(
 def get_joined(call: Call, table: Table, row_id: str, queries: Sequence[Query]) -> Row | None:
     """Return one row with its joined columns; the first match if there are several."""
     wanted = _read(call, table, queries)
-    by_id = sql.Condition(f"{MAIN}._uid_fold = ?", [fold(row_id)])
+    by_id = sql.compile_filter(Query("equal", "$id", [row_id]), wanted.scope)
     wanted.where = sql.all_of([wanted.where, by_id])
     rows = _find_rows(call, wanted, None, single=True)
     return rows[0] if rows else None

@@ -136,6 +136,8 @@ def upsert_rows(call: Call) -> Response:
     ids = [fresh_id(item.get("$id")) for item in items]
     if len(set(ids)) < len(ids):
         raise ApiError("row_already_exists", id="multiple")
+    if call.server.engine.bulk_upserts_once and len({one.lower() for one in ids}) < len(ids):
+        raise ApiError("general_unknown")
     if staging.is_staged(call):
         staged = [{**item, "$id": row_id} for row_id, item in zip(ids, items, strict=True)]
         return _staged(call, staging.stage_bulk_upsert(call, table, staged))
@@ -144,7 +146,8 @@ def upsert_rows(call: Call) -> Response:
         try:
             row = writer.upsert(row_id, item, _unchecked_permissions(item))
         except Duplicate as error:
-            raise taken(call, error, row_id) from error
+            named = call.server.engine.upsert_clash or row_id
+            raise taken(call, error, named) from error
         if row is not None:
             rows.append(row)
     call.events.note(table, "upsert", rows, legacy=True)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from appwrite_local import datetimes, spatial, values
+from appwrite_local import spatial, values
+from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError
 from appwrite_local.families import Family
 from appwrite_local.schema import TEXT_TYPES, Column
@@ -18,6 +19,7 @@ from appwrite_local.validators import (
     INT64_MAX,
     INT64_MIN,
     Boolean,
+    Datetime,
     Float,
     Int64,
     IntegerRange,
@@ -56,14 +58,6 @@ def _spatial_check(kind: str) -> _Check:
     return _Check(lambda value: spatial.problem(kind, value))
 
 
-def _datetime_check(value: Any) -> str | None:
-    return (
-        None
-        if isinstance(value, str) and datetimes.parse_datetime(value) is not None
-        else datetimes.RULE
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class ColumnType:
     """
@@ -98,7 +92,7 @@ TYPES = [
     ColumnType("bigint", "bigint", _INT, ("min", "max")),
     ColumnType("float", "double", Float(), ("min", "max")),
     ColumnType("boolean", "boolean", Boolean()),
-    ColumnType("datetime", "datetime", _Check(_datetime_check)),
+    ColumnType("datetime", "datetime", Datetime()),
     ColumnType("email", "string", _format_check("email"), format="email"),
     ColumnType("url", "string", _format_check("url"), format="url"),
     ColumnType("ip", "string", _format_check("ip"), format="ip"),
@@ -187,7 +181,13 @@ def width_bytes(column: Column) -> int:
         return 4 * column.size + (1 if column.size <= 255 else 2)
     if column.type == "integer":
         return 8 if column.size == 8 else 4
-    return {"bigint": 8, "double": 8, "boolean": 1, "datetime": 7, "point": 25}[column.type]
+    return {
+        "bigint": 8,
+        "double": 8,
+        "boolean": 1,
+        "datetime": 7,
+        "point": column.engine.point_bytes,
+    }[column.type]
 
 
 def bytes_used(columns: list[Column]) -> int:
@@ -199,7 +199,7 @@ def integer_size(high: Any) -> int:
     return 4 if high is not None and high <= values.INT32_MAX else 8
 
 
-def make_column(kind: ColumnType, args: Mapping[str, Any]) -> Column:
+def make_column(kind: ColumnType, args: Mapping[str, Any], engine: Engine) -> Column:
     """
     Build the column that a create request describes.
 
@@ -214,6 +214,7 @@ def make_column(kind: ColumnType, args: Mapping[str, Any]) -> Column:
         required=args["required"],
         array=args.get("array", False),
         format=kind.format,
+        engine=engine,
     )
     column.default = args["default"]
     column.size = values.FORMAT_SIZES.get(kind.format, args.get("size") or 0)

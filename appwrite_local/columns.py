@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from dataclasses import replace
+from typing import Any, NoReturn
 
 from appwrite_local import faults, relations, row_store
 from appwrite_local.column_types import (
@@ -64,7 +65,7 @@ def reloaded(session: Session, table: Table, key: str) -> Column:
 
 
 def column_of(call: Call, table: Table) -> Column:
-    column = table.find_column(call.args["key"])
+    column = table.named_column(call.args["key"])
     if column is None:
         raise ApiError("column_not_found", key=call.args["key"])
     return column
@@ -132,7 +133,7 @@ def _creator(kind: ColumnType) -> Handler:
     def create_column(call: Call) -> Response:
         refuse_spatial(call.session, kind.stored)
         table = table_of(call)
-        column = make_column(kind, call.args)
+        column = make_column(kind, call.args, call.server.engine)
         refuse_default(column)
         faults.apply_to_column(column, call.fate)
         ready_at = time.time() + call.server.column_delay_s + call.fate.delay_s
@@ -148,7 +149,12 @@ def list_columns(call: Call) -> Response:
     columns = table.all_columns
     entries = [_entry(column) for column in columns]
     chosen, total = select_entries(
-        _LISTING, entries, call.args["queries"], call.args["total"], level=call.server.feature_level
+        _LISTING,
+        entries,
+        call.args["queries"],
+        call.args["total"],
+        level=call.server.feature_level,
+        engine=call.server.engine,
     )
     # The list shows encryption only for the oldest type.
     shown = [
@@ -210,7 +216,9 @@ def _updater(kind: ColumnType) -> Handler:
             and table.find_column(new_key) is not None
         ):
             # The error names the old key.
-            raise ApiError("column_already_exists", key=column.key)
+            raise ApiError(call.server.engine.rename_clash, key=column.key)
+        if new_key and new_key != column.key and _breaks(column):
+            _break_column(call, column)
         changed.key = new_key or column.key
         if new_key or call.args.get("size"):
             check_held_indexes(call.server.engine, table, changed)
@@ -229,8 +237,29 @@ def _updater(kind: ColumnType) -> Handler:
     return update_column
 
 
+def _breaks(column: Column) -> bool:
+    return column.type == "datetime" and column.engine.rename_breaks_dates
+
+
+def _break_column(call: Call, column: Column) -> NoReturn:
+    """
+    Rename the database's column alone, as the server does before it fails.
+
+    Raises:
+        ApiError: 500 ``general_unknown``, which keeps what was written.
+    """
+    column.options["lost"] = True
+    call.session.execute(
+        "UPDATE _columns SET definition = ? WHERE seq = ?", (column.definition(), column.seq)
+    )
+    call.session.touch_schema()
+    error = ApiError("general_unknown")
+    error.keeps_writes = True
+    raise error
+
+
 def _changed(column: Column, kind: ColumnType, args: dict[str, Any]) -> Column:
-    changed = Column(column.seq, column.key, **_definition(column.definition()))
+    changed = replace(column, **_definition(column.definition()))
     changed.required, changed.default = args["required"], args["default"]
     refuse_default(changed)
     if args.get("size") and column.type in SIZES:
@@ -322,7 +351,7 @@ def _relation_side(
     call: Call, table: Table, related: Table, key: str, back: str, side: str
 ) -> Column:
     args = call.args
-    column = Column(0, key, "relationship")
+    column = Column(0, key, "relationship", engine=table.engine)
     column.options = {
         "relatedTable": related.id, "relationType": args["type"], "twoWay": args["twoWay"], "twoWayKey": back,
         "onDelete": args["onDelete"], "side": side, "holdsKey": relations.holds_key(args["type"], side, two_way=args["twoWay"]),

@@ -54,6 +54,8 @@ class Replay:
         Raises:
             ApiError: the error for the caller, in TablesDB's types.
         """
+        if self.call.fate.loses_race:
+            raise ApiError("transaction_failed")
         for operation in operations:
             try:
                 self._apply(operation)

@@ -56,7 +56,12 @@ def list_databases(call: Call) -> Response:
     ]
     level = call.server.feature_level
     chosen, total = select_entries(
-        _LISTING, entries, call.args["queries"], call.args["total"], level=level
+        _LISTING,
+        entries,
+        call.args["queries"],
+        call.args["total"],
+        level=level,
+        engine=call.server.engine,
     )
     return json_response(
         200, {"total": total, "databases": [entries[position] for position in chosen]}

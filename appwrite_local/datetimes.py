@@ -7,10 +7,11 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-RULE = "Value must be valid date between 1000-01-01 00:00:00 and 9999-12-31 23:59:59."
+from appwrite_local.errors import ApiError
 
 _LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
 _WIRE = re.compile(r"[1-9]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00")
+_BEFORE_YEAR_1 = re.compile(r"\s*(?=-|0000)-?(\d{4})-\d\d?-\d\d?(?!\d)")
 _ZONE = r"\s*(?P<zone>Z|z|[+-]\d\d?(?::?\d\d)?|[A-Za-z]+(?:/[A-Za-z_]+)*)?"
 _CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,:](?P<fraction>\d+))?)?"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -68,14 +69,26 @@ def now_text() -> str:
     return format_datetime(now())
 
 
-def parse_datetime(text: str) -> str | None:
+def rule(first_year: int) -> str:
+    """Return the rule that a text breaks which is no datetime from a year on."""
+    return f"Value must be valid date between {first_year}-01-01 00:00:00 and 9999-12-31 23:59:59."
+
+
+def parse_datetime(text: str, first_year: int = 1000) -> str | None:
     """
     Parse a datetime as PHP's ``DateTime`` does, and return it in the stored format.
 
     Without a zone it is UTC. Days and hours beyond their range carry over ("2020-02-30" is the
-    first of March). ``None`` for text that is not a datetime, and for times before the year 1000 or
+    first of March). ``None`` for text that is not a datetime, and for times before the first year or
     after the last full second of 9999 (recordings ``row-datetime``, ``dates-engine``).
+
+    Raises:
+        ApiError: 500 for a year that the server accepts and that is before the year 1, which the
+            database does not read.
     """
+    ancient = _BEFORE_YEAR_1.match(text) if first_year < 1 else None
+    if ancient is not None and -int(ancient[1]) >= first_year:
+        raise ApiError("general_unknown")
     if _WIRE.fullmatch(text):
         moment = _strict(text)
     else:
@@ -89,7 +102,7 @@ def parse_datetime(text: str) -> str | None:
         moment = moment.astimezone(timezone.utc)
     except OverflowError:
         return None
-    return format_datetime(moment) if moment.year >= 1000 and moment <= _LAST else None
+    return format_datetime(moment) if moment.year >= first_year and moment <= _LAST else None
 
 
 @lru_cache(maxsize=1024)

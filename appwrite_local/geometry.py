@@ -61,6 +61,12 @@ def _on_segment(point: Point, a: Point, b: Point) -> bool:
 
 
 def _to_segment(point: Point, a: Point, b: Point) -> float:
+    x, y = _foot(point, a, b)
+    return math.hypot(point[0] - x, point[1] - y)
+
+
+def _foot(point: Point, a: Point, b: Point) -> Point:
+    """Return the point of a segment that is nearest to a point."""
     dx, dy = b[0] - a[0], b[1] - a[1]
     length = dx * dx + dy * dy
     t = (
@@ -68,7 +74,7 @@ def _to_segment(point: Point, a: Point, b: Point) -> float:
         if not length
         else max(0.0, min(1.0, ((point[0] - a[0]) * dx + (point[1] - a[1]) * dy) / length))
     )
-    return math.hypot(point[0] - a[0] - t * dx, point[1] - a[1] - t * dy)
+    return (a[0] + t * dx, a[1] + t * dy)
 
 
 def _place(point: Point, geometry: Geometry) -> str:
@@ -212,6 +218,17 @@ def contains(a: Geometry, b: Geometry) -> bool:
     return "in" in places
 
 
+def covers(a: Geometry, b: Geometry) -> bool:
+    """Return whether no part of ``b`` is outside ``a``, even if all of it is on the border."""
+    if kind_of(b) == "point":
+        return _place(b, a) != "out"
+    return contains(a, b) or (
+        kind_of(a) != "point"
+        and kind_of(b) == "linestring"
+        and all(_place(point, a) != "out" for point in (*_vertices(b), *_pieces(b, a)))
+    )
+
+
 def equals(a: Geometry, b: Geometry) -> bool:
     """Return whether geometries are the same set of points, in any direction from any point."""
     if kind_of(a) != kind_of(b):
@@ -242,8 +259,28 @@ def _to_geometry(point: Point, other: Geometry) -> float:
     return min(_to_segment(point, a, b) for a, b in _segments(other))
 
 
-def distance_m(a: Point, b: Point) -> float:
-    """Return the distance of two points on the globe, in metres."""
+def distance_m(a: Geometry, b: Geometry) -> float:
+    """
+    Return the shortest distance on the globe, in metres.
+
+    The points that are nearest in the plane count as the nearest.
+    """
+    if kind_of(a) == kind_of(b) == "point":
+        return _on_globe(a, b)
+    if intersects(a, b):
+        return 0.0
+    pairs = [(point, other) for one, other in ((a, b), (b, a)) for point in _vertices(one)]
+    return min(_on_globe(point, _nearest(point, other)) for point, other in pairs)
+
+
+def _nearest(point: Point, other: Geometry) -> Point:
+    if kind_of(other) == "point":
+        return other  # type: ignore[no-any-return]
+    feet = [_foot(point, a, b) for a, b in _segments(other)]
+    return min(feet, key=lambda foot: math.hypot(point[0] - foot[0], point[1] - foot[1]))
+
+
+def _on_globe(a: Point, b: Point) -> float:
     (x1, y1), (x2, y2) = ((math.radians(value) for value in point) for point in (a, b))
     haversine = (
         math.sin((y2 - y1) / 2) ** 2 + math.cos(y1) * math.cos(y2) * math.sin((x2 - x1) / 2) ** 2
@@ -252,7 +289,7 @@ def distance_m(a: Point, b: Point) -> float:
 
 
 _RELATIONS: dict[str, Callable[[Geometry, Geometry], bool]] = {
-    "equal": equals, "contains": contains, "crosses": crosses, "intersects": intersects, "overlaps": overlaps, "touches": touches,
+    "equal": equals, "contains": contains, "covers": covers, "crosses": crosses, "intersects": intersects, "overlaps": overlaps, "touches": touches,
 }  # fmt: skip
 _DISTANCES: dict[str, Callable[[float, float], bool]] = {
     "distanceEqual": lambda found, wanted: found == wanted,

@@ -12,7 +12,7 @@ from appwrite_local import staging
 from appwrite_local.datetimes import now_text
 from appwrite_local.errors import ApiError, invalid_argument, unauthorized
 from appwrite_local.messages import Response, json_response
-from appwrite_local.operators import round_half_up
+from appwrite_local.operators import added, integer, round_half_up
 from appwrite_local.permissions import may
 from appwrite_local.routing import Call, Handler, Param, Route
 from appwrite_local.row_store import RowStore
@@ -74,8 +74,13 @@ def step(store: RowStore, row: Row, column: Column, change: float, limit: float 
     current = row[column.key]
     shown: float = (current or 0) + change
     word = "maximum" if change > 0 else "minimum"
+    exact = column.engine.adds_integers and column.type != "double"
     if limit is not None and (shown > limit if change > 0 else shown < limit):
         raise ApiError("column_value_limit", key=column.key, word=word, limit=_printed(limit))
+    if exact:
+        stored: float | None = None if current is None else added(column, current, change)
+        store.update(row["$sequence"], {column.key: stored, "$updatedAt": now_text()})
+        return current + integer(change) if current else integer(change)
     if store.engine.tells_missing:
         _add(store, row["$sequence"], column, change, limit)
         return shown

@@ -42,7 +42,6 @@ WRITE = ("tables.write", "collections.write", "indexes.write")
 
 MAX_INDEXES = 58
 INTERNAL_KEYS = ("$id", "$createdAt", "$updatedAt")
-RESERVED = frozenset({"primary", "_created_at", "_updated_at", "_tenant_id"})
 TYPES = ("key", "fulltext", "unique", "spatial")
 
 _LISTING = Listing(
@@ -98,7 +97,7 @@ def create_index(call: Call) -> Response:
         index,
         ready_at=time.time() + call.server.column_delay_s + call.fate.delay_s,
     )
-    if call.server.index_lag:
+    if call.server.index_lag and not call.server.engine.builds_indexes_at_once:
         call.server.young_indexes[index.seq] = call.server.index_lag
     index.status = "processing"
     return json_response(202, index_json(table, index, call.family.name("columns")))
@@ -138,13 +137,15 @@ def check_index(engine: Engine, table: Table, index: Index, given_lengths: int =
 
 
 def _problem(engine: Engine, table: Table, index: Index, given_lengths: int) -> str | None:
-    if index.key.lower() in RESERVED:
+    if index.key.lower() in engine.reserved_keys:
         return "Index key name is reserved"
     if not index.columns:
         return "No attributes provided for index"
     lowered = [key.lower() for key in index.columns]
     if len(set(lowered)) < len(lowered):
         return "Duplicate attributes provided"
+    if index.type == "spatial" and len(index.columns) != 1:
+        return "Spatial index must have exactly one attribute"
     others = [] if engine.identical_indexes else table.all_indexes
     if index.type == "fulltext" and any(
         other.type == "fulltext" and other.key != index.key for other in others
@@ -155,6 +156,8 @@ def _problem(engine: Engine, table: Table, index: Index, given_lengths: int) -> 
         problem = _type_problem(index, key, column)
         if problem is not None:
             return problem
+    if index.type == "spatial" and index.orders and table.engine.nullable_spatial_indexes:
+        return "Spatial indexes with explicit orders are not supported. Remove the orders to create this index."
     if given_lengths > len(index.columns):
         return "Invalid index lengths. Count of lengths must be equal or less than the number of attributes."
     if index.type in ("fulltext", "spatial"):
@@ -184,7 +187,11 @@ def _type_problem(index: Index, key: str, column: Column | None) -> str | None:
     if index.type == "spatial":
         if kind not in SPATIAL_TYPES:
             return f'Spatial index can only be created on spatial attributes (point, linestring, polygon). Attribute "{key}" is of type "{kind}"'
-        if column is not None and not column.required:
+        if (
+            column is not None
+            and not column.required
+            and not column.engine.nullable_spatial_indexes
+        ):
             return f'Spatial indexes do not allow null values. Mark the attribute "{key}" as required or create the index on a column with no null values.'
     elif kind in SPATIAL_TYPES:
         return f'Cannot create {index.type} index on spatial attribute "{key}". Spatial attributes require spatial indexes.'
@@ -277,7 +284,7 @@ def build_index(session: Session, table: Table, index: Index) -> bool:
     covered = bson_types.covered(session.engine, index, columns)
     if covered is None:
         return False
-    by_length = index.type == "unique" and not session.engine.bson_unique_indexes
+    by_length = index.type == "unique" and session.engine.index_lengths
     for position, (key, column) in enumerate(zip(index.columns, columns, strict=True)):
         length = index.lengths[position] if by_length and position < len(index.lengths) else None
         order = index.orders[position] if position < len(index.orders) else None
@@ -299,7 +306,12 @@ def list_indexes(call: Call) -> Response:
     indexes = [seen(call, index) for index in table.all_indexes]
     entries, level = [_entry(index) for index in indexes], call.server.feature_level
     chosen, total = select_entries(
-        _LISTING, entries, call.args["queries"], call.args["total"], level=level
+        _LISTING,
+        entries,
+        call.args["queries"],
+        call.args["total"],
+        level=level,
+        engine=call.server.engine,
     )
     name = call.family.name("columns")
     return json_response(
@@ -444,7 +456,18 @@ def _without(entries: list[T], position: int) -> list[T]:
 def _rebuild(session: Session, table_seq: int, index: Index) -> bool:
     nowhere = Database(0, "", "", True, "", "", "")
     table = Table(
-        table_seq, nowhere, "", "", True, False, [], "", "", load_columns(session, table_seq), []
+        table_seq,
+        nowhere,
+        "",
+        "",
+        True,
+        False,
+        [],
+        "",
+        "",
+        load_columns(session, table_seq),
+        [],
+        session.engine,
     )
     return build_index(session, table, index)
 

@@ -14,6 +14,7 @@ from appwrite_local import datetimes, identifiers
 from appwrite_local.bodies import read_objects
 from appwrite_local.column_types import MAX_DOUBLE, MAX_STRING
 from appwrite_local.columns import add_column, refuse_spatial
+from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError, invalid_argument
 from appwrite_local.indexes import INTERNAL_KEYS, add_index, check_index
 from appwrite_local.indexes import TYPES as INDEX_KINDS
@@ -55,7 +56,7 @@ def add_inline_schema(
     Raises:
         ApiError: 400 ``general_argument_invalid``; the caller's transaction undoes the table.
     """
-    for column in _read_columns(columns, level):
+    for column in _read_columns(columns, level, session.engine):
         refuse_spatial(session, column.type)
         add_column(session, table, column, ready_at=0)
         table.all_columns = load_columns(session, table.seq)
@@ -64,7 +65,7 @@ def add_inline_schema(
         table.all_indexes.append(add_index(session, table, index, ready_at=0))
 
 
-def _read_columns(given: Any, level: FeatureLevel) -> list[Column]:
+def _read_columns(given: Any, level: FeatureLevel, engine: Engine) -> list[Column]:
     columns: list[Column] = []
     for position, item in enumerate(read_objects(given)):
         _check_inline(position, item, _TYPES[level])
@@ -72,7 +73,7 @@ def _read_columns(given: Any, level: FeatureLevel) -> list[Column]:
             raise invalid_argument(f"Duplicate attribute key: {item['key']}")
         resolved = _resolved(item)
         _check_resolved(resolved, level)
-        columns.append(_column(resolved, level))
+        columns.append(_column(resolved, level, engine))
     return columns
 
 
@@ -84,7 +85,7 @@ def _resolved(given: Mapping[str, Any]) -> dict[str, Any]:
     return {**given, "type": "string", "format": kind, "size": FORMAT_SIZES[kind]}
 
 
-def _column(given: Mapping[str, Any], level: FeatureLevel) -> Column:
+def _column(given: Mapping[str, Any], level: FeatureLevel, engine: Engine) -> Column:
     kind = given["type"]
     column = Column(
         0,
@@ -93,6 +94,7 @@ def _column(given: Mapping[str, Any], level: FeatureLevel) -> Column:
         default=given.get("default"),
         low=given.get("min"),
         high=given.get("max"),
+        engine=engine,
     )
     column.required, column.array = given.get("required") is True, given.get("array") is True
     column.signed = given.get("signed") is not False

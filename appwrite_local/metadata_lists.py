@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from appwrite_local import sql_functions
-from appwrite_local.engines import MARIADB
+from appwrite_local.engines import MARIADB, Engine
 from appwrite_local.errors import ApiError, invalid_argument
 from appwrite_local.queries import check, parse, sql
-from appwrite_local.queries.fields import INTERNALS, Fields, Kind, make_field
+from appwrite_local.queries.fields import INTERNALS, Fields, Kind, internal_field, make_field
 from appwrite_local.row_store import TOTAL_CAP
 from appwrite_local.validators import truthy
 
@@ -38,8 +38,8 @@ class Listing:
     cursor_key: str = "$id"
     arrays: frozenset[str] = frozenset()
 
-    def fields(self) -> Fields:
-        fields = dict(INTERNALS)
+    def fields(self, engine: Engine) -> Fields:
+        fields = {key: internal_field(field, engine) for key, field in INTERNALS.items()}
         for position, (key, kind) in enumerate(self.kinds.items()):
             value = f"c{position}"
             fields[key] = make_field(
@@ -48,6 +48,7 @@ class Listing:
                 value,
                 f"f{position}" if kind == "text" else value,
                 array=key in self.arrays,
+                engine=engine,
             )
         return fields
 
@@ -59,6 +60,7 @@ def select_entries(
     total: Any,
     *,
     level: parse.Level = "1.9",
+    engine: Engine = MARIADB,
 ) -> tuple[list[int], int]:
     """
     Select entries.
@@ -68,6 +70,7 @@ def select_entries(
         queries: as sent.
         total: as sent; a false value skips counting.
         level: the feature level, which decides the known query methods.
+        engine: the server's.
 
     Returns:
         Positions of the selected entries, in order, and the number of all matches.
@@ -76,10 +79,11 @@ def select_entries(
         ApiError: 400 ``general_argument_invalid``, wrapping the error of the queries; 400
             ``general_cursor_not_found``.
     """
-    fields = listing.fields()
+    engine = MARIADB if engine.names_are_text else engine
+    fields = listing.fields(engine)
     parsed = _checked(queries, fields, level)
     plan = sql.compile_queries(parsed, fields)
-    connection = _table(listing, entries)
+    connection = _table(listing, entries, engine)
     try:
         page = plan.where
         if plan.cursor is not None:
@@ -125,25 +129,27 @@ def _checked(queries: Sequence[str], fields: Fields, level: parse.Level) -> list
     return parsed
 
 
-def _table(listing: Listing, entries: Iterable[Mapping[str, Any]]) -> sqlite3.Connection:
+def _table(
+    listing: Listing, entries: Iterable[Mapping[str, Any]], engine: Engine
+) -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", check_same_thread=False)
-    sql_functions.register(connection, MARIADB)
+    sql_functions.register(connection, engine)
     names = ["_uid", "_uid_fold", "_created", "_updated"]
     for position, kind in enumerate(listing.kinds.values()):
         names += [f"c{position}", f"f{position}"] if kind == "text" else [f"c{position}"]
     connection.execute(f"CREATE TABLE entries (_id INTEGER PRIMARY KEY, {', '.join(names)})")
     statement = f"INSERT INTO entries ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-    connection.executemany(statement, [_values(listing, entry) for entry in entries])
+    connection.executemany(statement, [_values(listing, entry, engine) for entry in entries])
     return connection
 
 
-def _values(listing: Listing, entry: Mapping[str, Any]) -> list[Any]:
-    values = [entry["$id"], MARIADB.fold(entry["$id"]), entry["$createdAt"], entry["$updatedAt"]]
+def _values(listing: Listing, entry: Mapping[str, Any], engine: Engine) -> list[Any]:
+    values = [entry["$id"], engine.fold_id(entry["$id"]), entry["$createdAt"], entry["$updatedAt"]]
     for key, kind in listing.kinds.items():
         value = entry[key]
         values.append(value)
         if kind == "text":
-            values.append(None if value is None or key in listing.arrays else MARIADB.fold(value))
+            values.append(None if value is None or key in listing.arrays else engine.fold(value))
     return values
 
 
@@ -164,9 +170,7 @@ def _beyond(
     )
     if position is None:
         raise ApiError("general_cursor_not_found", noun=listing.noun, id=cursor_id)
-    expressions = ", ".join(
-        "NULL" if order.by is None else order.by.compare for order in plan.orders
-    )
+    expressions = ", ".join("NULL" if order.by is None else order.by.order for order in plan.orders)
     values = connection.execute(
         f"SELECT {expressions} FROM entries WHERE _id = ?", [position + 1]
     ).fetchone()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from appwrite_local import datetimes
+from appwrite_local import datetimes, json_values
 from appwrite_local.errors import ApiError, invalid_structure
 from appwrite_local.schema import TEXT_TYPES, Column, Table
 from appwrite_local.validators import is_int, is_numeric
@@ -169,7 +169,10 @@ def _numeric_problem(column: Column, operator: Operator, current: Any, what: str
     if limit is not None and not is_numeric(limit):
         return f"{what}: max/min limit must be numeric, got {php_type(limit)}"
     if column.type == "integer" and limit is None:
-        expected = _compute(operator.method, current or 0, _number(value))
+        try:
+            expected = _compute(operator.method, current or 0, _number(value))
+        except ApiError:
+            expected = math.inf
         if expected > INT32_MAX:
             return f"{what}: would overflow maximum value of {INT32_MAX}"
         if expected < _INT32_MIN:
@@ -251,13 +254,63 @@ def _compute(method: str, current: float, value: float) -> float:
 
 
 def _run_numeric(column: Column, operator: Operator, current: float) -> float:
-    result = _compute(operator.method, current, _number(operator.value()))
-    if operator.value(1) is not None and operator.method != "modulo":
-        limit = _number(operator.value(1))
-        result = (
-            max(result, limit) if operator.method in ("decrement", "divide") else min(result, limit)
-        )
+    if column.type == "integer" and column.engine.adds_integers:
+        return _run_on_integer(column, operator, int(current))
+    result = _limited(operator, _compute(operator.method, current, _number(operator.value())))
     return round_half_up(result) if column.type == "integer" else float(result)
+
+
+def integer(value: float) -> int:
+    """
+    Return a number that PostgreSQL reads as an integer.
+
+    Raises:
+        ApiError: 500 for a fraction.
+    """
+    if not float(value).is_integer():
+        raise ApiError("general_unknown")
+    return int(value)
+
+
+def added(column: Column, current: int, change: float) -> int:
+    """
+    Add to an integer, exactly.
+
+    Raises:
+        ApiError: 500 for a fraction, and beyond the column's 4 or 8 bytes.
+    """
+    return _fitting(column, current + integer(change))
+
+
+def _fitting(column: Column, value: int) -> int:
+    bits = 31 if column.type == "integer" and column.size != 8 else 63
+    if not -(1 << bits) <= value < 1 << bits:
+        raise ApiError("general_unknown")
+    return value
+
+
+def _run_on_integer(column: Column, operator: Operator, current: int) -> int:
+    """Compute as PostgreSQL does, where only powers are floats."""
+    value = _number(operator.value())
+    if operator.method == "power":
+        result = round(_compute("power", current, value))
+    else:
+        operand = integer(value)
+        if operator.method == "divide":
+            result = abs(current) // abs(operand) * (1 if (current < 0) == (operand < 0) else -1)
+        elif operator.method == "modulo":
+            result = abs(current) % abs(operand) * (-1 if current < 0 else 1)
+        else:
+            result = int(_compute(operator.method, current, operand))
+    return _fitting(column, integer(_limited(operator, result)))
+
+
+def _limited(operator: Operator, result: float) -> float:
+    if operator.value(1) is None or operator.method == "modulo":
+        return result
+    limit = _number(operator.value(1))
+    falls = operator.method in ("decrement", "divide")
+    return max(result, limit) if falls else min(result, limit)
 
 
 def round_half_up(value: float) -> int:
@@ -277,6 +330,8 @@ def _run_array(column: Column, operator: Operator, items: list[Any]) -> list[Any
         return values + items
     if method == "arrayInsert":
         return [*items[: values[0]], values[1], *items[values[0] :]]
+    if column.engine.json_arrays:
+        return _run_json_array(operator, items)
     # The database processes all other arrays as text, so numbers in arrays of text become text.
     items = [_as_text(item) if column.type in TEXT_TYPES else item for item in items]
     if method == "arrayRemove":
@@ -291,6 +346,42 @@ def _run_array(column: Column, operator: Operator, items: list[Any]) -> list[Any
     if method == "arrayDiff":
         return [item for item in items if item not in values]
     return _filtered(items, values)
+
+
+def _run_json_array(operator: Operator, items: list[Any]) -> list[Any]:
+    method, values = operator.method, operator.values
+    if method == "arrayUnique":
+        return json_values.unique(items)
+    if method == "arrayRemove":
+        return [item for item in items if not json_values.same(item, values[0])]
+    if method in ("arrayIntersect", "arrayDiff"):
+        wanted = method == "arrayIntersect"
+        return [item for item in items if _is_among(item, values) is wanted]
+    if values[0] in ("equal", "notEqual") and len(values) > 1:
+        wanted = values[0] == "equal"
+        return [
+            item
+            for item in items
+            if item is not None and json_values.same(item, values[1]) is wanted
+        ]
+    if values[0] in _COMPARISONS and values[0] not in ("equal", "notEqual") and items:
+        # The database casts everything to numbers.
+        if not all(
+            is_numeric(item)
+            for item in (*(item for item in items if item is not None), *values[1:])
+        ):
+            raise ApiError("general_unknown")
+        compare = _COMPARISONS[values[0]]
+        return [
+            item
+            for item in items
+            if item is not None and len(values) > 1 and compare(float(item), float(values[1]))
+        ]
+    return _filtered(items, values)
+
+
+def _is_among(item: Any, values: Sequence[Any]) -> bool:
+    return any(json_values.same(item, value) for value in values)
 
 
 def _as_text(item: Any) -> Any:

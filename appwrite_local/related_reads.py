@@ -114,7 +114,7 @@ def _refuse_virtual(query: parse.Query, table: Table) -> None:
     if query.is_filter:
         raise invalid_query("Cannot query on virtual relationship attribute")
     if query.method in parse.ORDERS:
-        raise ApiError("general_unknown")
+        raise ApiError(table.engine.missing_column, id=table.id)
 
 
 def related_condition(call: Call, table: Table, filters: Sequence[parse.Query]) -> sql.Condition:

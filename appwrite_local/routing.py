@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError, invalid_argument
 from appwrite_local.events import EventLog
 from appwrite_local.families import LEGACY, TABLES_DB, Family
@@ -14,7 +15,7 @@ from appwrite_local.messages import Request, Response
 from appwrite_local.permissions import Identity
 from appwrite_local.state import FeatureLevel, ServerState
 from appwrite_local.storage import Session
-from appwrite_local.validators import CustomId, Uid, Validator
+from appwrite_local.validators import CustomId, Datetime, Nullable, Uid, Validator
 
 REQUIRED: Final = object()
 
@@ -28,10 +29,14 @@ class Param:
     default: Any = REQUIRED
     nullable: bool = False
 
-    def with_ids_to(self, longest: int) -> Param:
-        if self.name != "rowId" or not isinstance(self.validator, Uid | CustomId):
-            return self
-        return replace(self, validator=replace(self.validator, longest=longest))
+    def for_engine(self, engine: Engine) -> Param:
+        validator = self.validator
+        if isinstance(validator, Uid | CustomId) and self.name == "rowId":
+            return replace(self, validator=replace(validator, longest=engine.max_id))
+        if isinstance(validator, Nullable) and isinstance(validator.inner, Datetime):
+            inner = replace(validator.inner, first_year=engine.first_year)
+            return replace(self, validator=Nullable(inner))
+        return self
 
 
 @dataclass(slots=True)
@@ -90,9 +95,9 @@ class Route:
             and not {"transactions", "rows", "documents"}.intersection(words)
         )
 
-    def with_row_ids_to(self, longest: int) -> Route:
-        """Return the route for a database whose row ids have up to so many characters."""
-        params = tuple(param.with_ids_to(longest) for param in self.params)
+    def for_engine(self, engine: Engine) -> Route:
+        """Return the route for a database with its own limits of row ids and datetimes."""
+        params = tuple(param.for_engine(engine) for param in self.params)
         return replace(self, params=params)
 
     def in_legacy_words(self) -> Route:

@@ -17,6 +17,9 @@ from appwrite_local.values import Row, decoder, storage_columns, storage_type, t
 
 TOTAL_CAP = 5000
 
+# The index that keeps ids unique without case where their folds are those of texts.
+_CASELESS_IDS = "_uid_caseless"
+
 _INTERNAL_SQL = "_uid, _id, _created, _updated, _permissions"
 _INTERNAL_KEYS = ("$id", "$sequence", "$createdAt", "$updatedAt", "$permissions")
 
@@ -40,7 +43,7 @@ class Duplicate(Exception):
     @classmethod
     def of(cls, error: sqlite3.IntegrityError) -> Duplicate:
         """Return what was taken, from SQLite's error, which names the id's column or the index."""
-        return cls(of_id="._uid_fold" in str(error))
+        return cls(of_id="._uid_fold" in str(error) or _CASELESS_IDS in str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ def create_storage(session: Session, table_seq: int) -> None:
         "_uid_fold TEXT NOT NULL UNIQUE, _created TEXT NOT NULL, _updated TEXT NOT NULL, "
         "_permissions TEXT NOT NULL)"
     )
+    if session.engine.orders_ids_as_text:
+        session.execute(f"CREATE UNIQUE INDEX {table}{_CASELESS_IDS} ON {table} (lower(_uid))")
     if not session.engine.ids_fold_on_lookup:
         session.execute(f"CREATE INDEX {table}_uid ON {table} (_uid)")
     # Every table of the server has these two.
@@ -99,8 +104,22 @@ class RowStore:
         rows = self.find("_uid = ?", (row_id,), select=select)
         return rows[0] if rows else None
 
+    def get_cached(self, row_id: str, select: Sequence[str] | None = None) -> Row | None:
+        """Find a row as ``get`` does, and in another case if the server's cache has it."""
+        read_rows = self._session.read_rows
+        row = self.get(row_id, select)
+        if row is None and self.engine.finds_read_rows:
+            row = self._by_folded_id(row_id, select)
+            if row is not None and (self.table.seq, row["$sequence"]) not in read_rows:
+                return None
+        elif row is not None and select is None:
+            read_rows.note(self.table.seq, row["$sequence"])
+        return row
+
     def _by_folded_id(self, row_id: str, select: Sequence[str] | None = None) -> Row | None:
-        rows = self.find("_uid_fold = ?", (fold(row_id),), select=select)
+        same = "lower(_uid) = lower(?)" if self.engine.orders_ids_as_text else "_uid_fold = ?"
+        sought = row_id if self.engine.orders_ids_as_text else fold(row_id)
+        rows = self.find(same, (sought,), select=select)
         return rows[0] if rows else None
 
     def find(
@@ -138,8 +157,15 @@ class RowStore:
                 for column in self.table.stored.values()
                 if select is None or column.key in select
             ]
+            if select is not None:
+                self._refuse_lost(columns)
             reader = _Reader(
-                ", ".join([*(column.sql for column in columns), _INTERNAL_SQL]),
+                ", ".join(
+                    [
+                        *("NULL" if column.is_lost else column.sql for column in columns),
+                        _INTERNAL_SQL,
+                    ]
+                ),
                 (*(column.key for column in columns), *_INTERNAL_KEYS),
                 tuple(
                     (column.key, decode)
@@ -150,6 +176,10 @@ class RowStore:
             if len(self.table.plans) < 200:
                 self.table.plans[cache_key] = reader
         return reader
+
+    def _refuse_lost(self, columns: Iterable[Column]) -> None:
+        if any(column.is_lost for column in columns):
+            raise ApiError(self.engine.missing_column, id=self.table.id)
 
     def count(self, where: str, params: Iterable[Any]) -> int:
         """Count rows, up to the server's maximum."""
@@ -204,6 +234,7 @@ class RowStore:
             Duplicate: the new id or a unique index is taken.
         """
         names, values = self._stored(changes)
+        self._session.read_rows.forget(self.table.seq, sequence)
         sql = f"UPDATE {self.table.sql} SET {', '.join(f'{name} = ?' for name in names)} WHERE _id = ?"
         try:
             self._session.execute(sql, [*values, sequence])
@@ -214,6 +245,7 @@ class RowStore:
 
     def delete(self, sequences: Sequence[str]) -> None:
         for sequence in sequences:
+            self._session.read_rows.forget(self.table.seq, sequence)
             self._session.execute(f"DELETE FROM {self.table.sql} WHERE _id = ?", (sequence,))
 
     def find_clash(self, row: Row) -> Row | None:
@@ -254,11 +286,13 @@ class RowStore:
         for key, value in row.items():
             column = self.table.stored.get(key)
             if column is not None:
+                self._refuse_lost([column])
                 names += storage_columns(column, self.engine)
                 values += to_storage(column, value, self.engine)
             elif key == "$id":
                 names += ("_uid", "_uid_fold")
-                values += (value, fold(value))
+                as_text = self.engine.orders_ids_as_text
+                values += (value, self.engine.fold(value) if as_text else fold(value))
             elif key == "$permissions":
                 names.append("_permissions")
                 values.append(json.dumps(value))

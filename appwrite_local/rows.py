@@ -113,10 +113,9 @@ def taken(call: Call, error: Duplicate, row_id: str) -> ApiError:
     """
     Return the error for a row whose id or unique value is taken.
 
-    1.9 on MariaDB does not distinguish the two.
+    1.9 does not distinguish the two.
     """
-    tells = call.server.feature_level == "2.x" or call.server.engine.name == "postgresql"
-    if tells and not error.of_id:
+    if call.server.feature_level == "2.x" and not error.of_id:
         refusal = ApiError("row_unique_constraint_violation")
     else:
         refusal = ApiError("row_already_exists", id=row_id)
@@ -168,7 +167,10 @@ def get_row(call: Call) -> Response:
     if parse.is_rich(queries):
         return _get_joined(call, table, queries)
     selection = related_reads.selection_of(queries, table)
-    row = store_of(call, table).get(call.args["rowId"], selection.keys(table))
+    store = store_of(call, table)
+    # The cache knows rows by what was selected; here it knows whole ones.
+    find = store.get if queries or staging.is_staged(call) else store.get_cached
+    row = find(call.args["rowId"], selection.keys(table))
     if staging.is_staged(call):
         row = staged_state.merge_row(call, table, call.args["rowId"], row, queries)
     if row is None or not may(table, row.get("$permissions", ()), "read", call.identity):
@@ -368,7 +370,7 @@ def _cursor_row(call: Call, queries: Sequence[parse.Query], store: RowStore) -> 
     if cursor is None:
         return None
     row_id = check.check_cursor(cursor, call.server.engine.max_id)
-    row = store.get(row_id)
+    row = store.get_cached(row_id)
     if row is None:
         raise ApiError("general_cursor_not_found", noun=call.family.words["Row"], id=row_id)
     return row
@@ -377,7 +379,7 @@ def _cursor_row(call: Call, queries: Sequence[parse.Query], store: RowStore) -> 
 def _beyond(plan: sql.Plan, store: RowStore, cursor: Row) -> sql.Condition:
     values = store.compare_values(
         cursor["$sequence"],
-        ["NULL" if order.by is None else order.by.compare for order in plan.orders],
+        ["NULL" if order.by is None else order.by.order for order in plan.orders],
     )
     for order, value in zip(plan.orders, values, strict=True):
         if order.by is not None and value is None:

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from appwrite_local.engines import MARIADB, Engine
 from appwrite_local.errors import ApiError
 from appwrite_local.storage import Session
 
@@ -40,6 +41,7 @@ class Column:
         bounded: whether values are checked against bounds as a format (column routes) or only by
             type (inline columns).
         options: options of a single type (relationships).
+        engine: of the database that has the column.
     """
 
     seq: int
@@ -61,6 +63,7 @@ class Column:
     error: str = ""
     created: str = ""
     updated: str = ""
+    engine: Engine = MARIADB
 
     @property
     def sql(self) -> str:
@@ -80,6 +83,11 @@ class Column:
     def is_hidden(self) -> bool:
         """Whether this is the far side of a one-way relationship, which no list shows."""
         return bool(self.options.get("hidden"))
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the database's column has another name, so that no SQL can name it."""
+        return bool(self.options.get("lost"))
 
     @property
     def is_virtual(self) -> bool:
@@ -196,6 +204,7 @@ class Table:
     updated: str
     all_columns: list[Column]
     all_indexes: list[Index]
+    engine: Engine = MARIADB
     columns: dict[str, Column] = field(init=False)
     hidden: dict[str, Column] = field(init=False)
     stored: dict[str, Column] = field(init=False)
@@ -213,10 +222,16 @@ class Table:
         return f"rows_{self.seq}"
 
     def find_column(self, key: str) -> Column | None:
-        """Find a column by key, available or not; only here are keys case-insensitive."""
+        """Find a column by key in any case, available or not."""
         return next(
             (column for column in self.all_columns if column.key.lower() == key.lower()), None
         )
+
+    def named_column(self, key: str) -> Column | None:
+        """Find the column that a route names: in any case if the database compares text so."""
+        column = self.find_column(key)
+        exact = not self.engine.names_are_text and column is not None and column.key != key
+        return None if exact else column
 
     def find_index(self, key: str) -> Index | None:
         return next((index for index in self.all_indexes if index.key.lower() == key.lower()), None)
@@ -294,7 +309,7 @@ def load_table(session: Session, database: Database, table_id: str) -> Table | N
     seq, stored_id, name, enabled, row_security, permissions, created, updated = row
     return Table(
         seq, database, stored_id, name, bool(enabled), bool(row_security), json.loads(permissions), created, updated,
-        load_columns(session, seq), load_indexes(session, seq),
+        load_columns(session, seq), load_indexes(session, seq), session.engine,
     )  # fmt: skip
 
 
@@ -309,8 +324,9 @@ def load_columns(session: Session, table_seq: int) -> list[Column]:
         status = _status(ready_at, gone_at)
         if status is not None:
             column = Column(
-                seq, key, **json.loads(definition), status=status, created=created, updated=updated
-            )
+                seq, key, **json.loads(definition), status=status, created=created, updated=updated,
+                engine=session.engine,
+            )  # fmt: skip
             if "failed" in column.options:
                 column.status, column.error = "failed", column.options["failed"]
             columns.append(column)

@@ -91,7 +91,7 @@ class LocalServer(ServerState):
         self.webhooks = webhooks.Deliverer(self.storage)
         self._router = Router()
         self._router.add(
-            route.with_row_ids_to(rules.max_id)
+            route.for_engine(rules)
             for route in routes.all_routes()
             if route.since == "1.9" or feature_level == "2.x"
         )

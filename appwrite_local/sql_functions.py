@@ -11,13 +11,15 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from functools import lru_cache
+import struct
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any
 
-from appwrite_local import fulltext
-from appwrite_local.collation import fold as mariadb_fold
+from appwrite_local import english_search, fulltext
 from appwrite_local.engines import Engine
 from appwrite_local.geometry import is_distant, relates
+from appwrite_local.json_values import json_rank
 from appwrite_local.queries.raw import number_prefix
 
 _ALL_ONES = 2**64 - 1
@@ -26,9 +28,12 @@ _ALL_ONES = 2**64 - 1
 def register(connection: sqlite3.Connection, engine: Engine) -> None:
     """Add the functions to a connection. They are deterministic, as indexes require."""
     fold, like_fold = engine.fold, engine.like_fold
-    ft_match = fulltext.matches_words if engine.text_search else fulltext.matches
+    if engine.english_search:
+        ft_match: Callable[[Any, str], bool | None] = english_search.matches
+    else:
+        ft_match = fulltext.matches_words if engine.text_search else fulltext.matches
 
-    def ci_fold(text: Any) -> str | None:
+    def ci_fold(text: Any) -> Any:
         return None if text is None else fold(text)
 
     def as_text(value: Any) -> str:
@@ -45,11 +50,14 @@ def register(connection: sqlite3.Connection, engine: Engine) -> None:
         return None if text is None else folded_part in as_text(text)
 
     @lru_cache(maxsize=256)
-    def compiled(pattern: str) -> re.Pattern[str]:
-        return re.compile(_like_to_regex(like_fold(pattern)), re.DOTALL)
+    def compiled(pattern: str) -> Callable[[str], Any]:
+        folded = like_fold(pattern)
+        if not engine.trailing_escape and _ESCAPE_AT_END.search(folded):
+            return partial(_matches_up_to_escape, folded[:-1])
+        return re.compile(_like_to_regex(folded), re.DOTALL).fullmatch
 
     def ci_like(text: Any, pattern: str) -> bool | None:
-        return None if text is None else compiled(pattern).fullmatch(like_fold(text)) is not None
+        return None if text is None else bool(compiled(pattern)(like_fold(text)))
 
     def regex_match(value: Any, pattern: str) -> bool | None:
         if value is None:
@@ -58,13 +66,30 @@ def register(connection: sqlite3.Connection, engine: Engine) -> None:
 
     for name, arguments, function in (
         ("ci_fold", 1, ci_fold), ("ci_starts", 2, ci_starts), ("ci_ends", 2, ci_ends), ("ci_contains", 2, ci_contains),
-        ("ci_like", 2, ci_like), ("ft_match", 2, ft_match), ("number_text", 1, number_text), ("array_any", 2, array_any),
+        ("ci_like", 2, ci_like), ("ft_match", 2, ft_match), ("number_text", 1, number_text), ("array_any", 2, array_any), ("json_key", 1, json_key),
         ("array_all", 2, array_all), ("geo_relates", 3, relates), ("geo_distant", 3, is_distant), ("regex_match", 2, regex_match),
-        ("number_prefix", 1, _number_prefix), ("id_fold", 1, _id_fold), ("datetime_number", 1, _datetime_number),
+        ("number_prefix", 1, _number_prefix), ("datetime_number", 1, _datetime_number),
     ):  # fmt: skip
         connection.create_function(name, arguments, function, deterministic=True)
     for name, arguments, aggregate in _AGGREGATES:
         connection.create_aggregate(name, arguments, aggregate)
+
+
+_ESCAPE_AT_END = re.compile(r"(?<!\\)(?:\\\\)*\\\Z")
+
+
+def _matches_up_to_escape(pattern: str, text: str) -> bool:
+    """
+    Match a pattern that PostgreSQL finds broken when it gets to the backslash at its end.
+
+    It gets there if the pattern before it matches a beginning of the text that is not all of it.
+
+    Raises:
+        ValueError: PostgreSQL would fail.
+    """
+    if text and re.match(f"{_like_to_regex(pattern)}.", text, re.DOTALL):
+        raise ValueError("a pattern must not end with its escape character")
+    return False
 
 
 def _like_to_regex(pattern: str) -> str:
@@ -119,6 +144,25 @@ def _items(array: str | bytes) -> list[Any]:
     return held if isinstance(held, list) else []  # an object, which an operator has left
 
 
+def json_key(array: Any) -> bytes | None:
+    """Return bytes in the order of arrays in PostgreSQL's JSONB (``query-array-string``)."""
+    if array is None:
+        return None
+    items = json.loads(array)
+    # The empty array is the least; otherwise fewer items come first.
+    return len(items).to_bytes(4, "big") + b"".join(map(_item_key, items))
+
+
+def _item_key(item: Any) -> bytes:
+    kind, value = json_rank(item)
+    if isinstance(value, bytes):
+        # Ended by what no key contains, so that a longer text comes later.
+        return bytes([kind]) + value.replace(b"\0", b"\0\1") + b"\0\0"
+    packed = int.from_bytes(struct.pack(">d", value), "big")
+    flipped = packed ^ (_ALL_ONES if packed >> 63 else 1 << 63)
+    return bytes([kind]) + flipped.to_bytes(8, "big")
+
+
 def _holds(held: list[Any], value: Any) -> bool:
     # In Python True equals 1; in JSON it does not.
     return any(item == value and isinstance(item, bool) == isinstance(value, bool) for item in held)
@@ -126,10 +170,6 @@ def _holds(held: list[Any], value: Any) -> bool:
 
 def _number_prefix(value: Any) -> float | None:
     return None if value is None else number_prefix(str(value))
-
-
-def _id_fold(value: Any) -> str | None:
-    return None if value is None else mariadb_fold(str(value))
 
 
 def _datetime_number(value: str | None) -> int | None:

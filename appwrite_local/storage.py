@@ -26,6 +26,7 @@ _MEMORY = 0
 
 _METADATA = """
 CREATE TABLE IF NOT EXISTS _meta (schema_version INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS _engine (name TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS _databases (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL COLLATE NOCASE UNIQUE, name TEXT NOT NULL, enabled INTEGER NOT NULL,
     type TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL);
@@ -61,13 +62,34 @@ CREATE TABLE IF NOT EXISTS _transactions (
 
 #: Written into each file (``PRAGMA user_version``). Increment it with every change that older
 #: versions of this package cannot read.
-FORMAT = 1
+FORMAT = 2
 # Distinguishes this program's SQLite files (``PRAGMA application_id``): "Appw".
 _APPLICATION_ID = 0x41707077
 
 
+_MAX_READ_ROWS = 10_000
+
+
 class WrongFormat(Exception):
-    """The file belongs to a newer version of this package, or to another program."""
+    """The file belongs to a newer version of this package, another program or another engine."""
+
+
+class ReadRows:
+    """The rows that the server's cache has: read alone and not written since, by this process."""
+
+    def __init__(self) -> None:
+        self._known: set[tuple[int, str]] = set()
+
+    def note(self, table_seq: int, sequence: str) -> None:
+        if len(self._known) > _MAX_READ_ROWS:
+            self._known = set()
+        self._known.add((table_seq, sequence))
+
+    def forget(self, table_seq: int, sequence: str) -> None:
+        self._known.discard((table_seq, sequence))
+
+    def __contains__(self, row: tuple[int, str]) -> bool:
+        return row in self._known
 
 
 class Session:
@@ -78,9 +100,17 @@ class Session:
     of text from a client.
     """
 
-    def __init__(self, connection: sqlite3.Connection, engine: Engine, *, writes: bool) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        engine: Engine,
+        read_rows: ReadRows,
+        *,
+        writes: bool,
+    ) -> None:
         self._connection = connection
         self.engine = engine
+        self.read_rows = read_rows
         self.writes = writes
         self.schema_touched = False
 
@@ -130,17 +160,18 @@ class Storage:
     Args:
         location: the path of a file, created if absent, or ``:memory:``. Memory is private to this
             object, whatever the number of threads.
-        engine: how text is compared. Always open a file with the engine it was filled with.
+        engine: the database below the server. A file keeps the engine that made it.
 
     Raises:
-        WrongFormat: the file was written by a newer version of this package, or by another program;
-            it is unchanged.
+        WrongFormat: the file was written by a newer version of this package, by one whose rules for
+            the engine were others, with another engine, or by another program; it is unchanged.
         sqlite3.DatabaseError: the file cannot be opened, or is not an SQLite file.
     """
 
     def __init__(self, location: str = ":memory:", engine: Engine = MARIADB) -> None:
         self.location = location
         self.engine = engine
+        self.read_rows = ReadRows()
         self._pools: dict[int, list[sqlite3.Connection]] = {}
         self._lock = threading.RLock()
         self._pid = os.getpid()
@@ -149,7 +180,8 @@ class Storage:
             with contextlib.closing(
                 sqlite3.connect(location, timeout=BUSY_TIMEOUT_S, isolation_level=None)
             ) as found:
-                _check_format(found, location)
+                _check_format(found, location, engine)
+                _check_engine(found, location, engine)
         connection = self._connect()
         self._create_metadata(connection)
         self._give_back(connection)
@@ -170,7 +202,7 @@ class Storage:
         with self._exclusive(), self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
             try:
-                yield Session(connection, self.engine, writes=writes)
+                yield Session(connection, self.engine, self.read_rows, writes=writes)
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
@@ -226,16 +258,18 @@ class Storage:
         return connection
 
     def _create_metadata(self, connection: sqlite3.Connection) -> None:
-        if _check_format(connection, self.location) == FORMAT:
+        if _check_format(connection, self.location, self.engine) == FORMAT:
             return
         connection.execute("BEGIN IMMEDIATE")
         try:
             # Another process, with another version, may have been first.
-            _check_format(connection, self.location)
+            _check_format(connection, self.location, self.engine)
             for statement in _METADATA.split(";"):
                 connection.execute(statement)
             if connection.execute("SELECT 1 FROM _meta").fetchone() is None:
                 connection.execute("INSERT INTO _meta VALUES (1)")
+            if connection.execute("SELECT 1 FROM _engine").fetchone() is None:
+                connection.execute("INSERT INTO _engine VALUES (?)", (self.engine.name,))
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT}")
         except BaseException:
@@ -244,14 +278,15 @@ class Storage:
         connection.execute("COMMIT")
 
 
-def _check_format(connection: sqlite3.Connection, location: str) -> int:
+def _check_format(connection: sqlite3.Connection, location: str, engine: Engine) -> int:
     """
     Return the format of a file.
 
     0 means none: the file is empty or was written before formats existed, which equals 1.
 
     Raises:
-        WrongFormat: the format is newer than this version, or another program's.
+        WrongFormat: the format is newer than this version, too old for the engine, or another
+            program's.
     """
     (version,), (application,) = (
         connection.execute(f"PRAGMA {name}").fetchone()
@@ -274,7 +309,29 @@ def _check_format(connection: sqlite3.Connection, location: str) -> int:
             f"{location} has format {version}, and this version of appwrite-orm-django reads up to "
             f"{FORMAT}: upgrade it to the version that wrote the file, or name another file."
         )
+    if tables and max(version, 1) < engine.oldest_format:
+        raise WrongFormat(
+            f"{location} was written by an older version of appwrite-orm-django, which compared the "
+            f"text of engine {engine.name} by other rules: name another file, and fill it again."
+        )
     return int(version)
+
+
+def _check_engine(connection: sqlite3.Connection, location: str, engine: Engine) -> None:
+    """
+    Check that a file was made with an engine; the first format did not note it.
+
+    Raises:
+        WrongFormat: it was made with another one.
+    """
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_engine'").fetchone():
+        return
+    (made_with,) = connection.execute("SELECT name FROM _engine").fetchone()
+    if made_with != engine.name:
+        raise WrongFormat(
+            f"{location} holds the rows of engine {made_with}, and is left as it is: open it with "
+            f"that engine, or name another file for {engine.name}."
+        )
 
 
 def _close_idle(pools: dict[int, list[sqlite3.Connection]]) -> None:

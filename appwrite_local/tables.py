@@ -110,7 +110,12 @@ def list_tables(call: Call) -> Response:
     ]  # fmt: skip
     level = call.server.feature_level
     chosen, total = select_entries(
-        listing, entries, call.args["queries"], call.args["total"], level=level
+        listing,
+        entries,
+        call.args["queries"],
+        call.args["total"],
+        level=level,
+        engine=call.server.engine,
     )
     shown = [table_json(tables[position], call) for position in chosen]
     return json_response(200, {"total": total, call.family.name("tables"): shown})

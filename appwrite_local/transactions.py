@@ -96,8 +96,6 @@ def end_transaction(call: Call) -> Response:
 def _commit(call: Call, transaction: log.Transaction) -> Response:
     operations = log.operations(call.session, transaction)
     try:
-        if call.fate.loses_race:
-            raise ApiError("transaction_failed")
         with call.session.savepoint():
             commits.Replay(call).run(operations)
     except ApiError as error:

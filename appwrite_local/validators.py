@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from appwrite_local import identifiers
+from appwrite_local import datetimes, identifiers
 from appwrite_local.wire import MalformedJson, decode_json
 
 INT64_MIN = -(2**63)
@@ -208,6 +208,17 @@ class OneOf:
 
     def problem(self, value: Any) -> str | None:
         return None if value in self.values else f"Value must be one of ({', '.join(self.values)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Datetime:
+    first_year: int = 1000
+
+    def problem(self, value: Any) -> str | None:
+        known = (
+            isinstance(value, str) and datetimes.parse_datetime(value, self.first_year) is not None
+        )
+        return None if known else datetimes.rule(self.first_year)
 
 
 @dataclass(frozen=True, slots=True)

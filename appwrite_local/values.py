@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from appwrite_local import datetimes, spatial
 from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError, invalid_structure
+from appwrite_local.queries.raw import number_prefix
 from appwrite_local.schema import NUMBERS, SPATIAL_TYPES, TEXT_TYPES, Column, Table
 from appwrite_local.validators import (
     INT64_MAX,
@@ -33,7 +34,6 @@ Row = dict[str, Any]
 INT32_MAX = 2**31 - 1
 #: What an operator leaves in place of a value, where operators do not run: an empty object.
 DESTROYED = b"{}"
-MAX_TEXT_BYTES = 65_535
 _MAX_DOUBLE = 1.7976931348623157e308
 _TEXT_SIZES = {"text": 65_535, "mediumtext": 16_777_215, "longtext": 2_147_483_647}
 _EMAIL = re.compile(
@@ -147,12 +147,14 @@ def _boolean(value: Any) -> str | None:
     return None if isinstance(value, bool) else "Value must be a valid boolean"
 
 
-def _datetime(value: Any) -> str | None:
-    return (
-        None
-        if isinstance(value, str) and datetimes.parse_datetime(value) is not None
-        else datetimes.RULE
-    )
+def _datetime(first_year: int) -> Check:
+    rule = datetimes.rule(first_year)
+
+    def check(value: Any) -> str | None:
+        known = isinstance(value, str) and datetimes.parse_datetime(value, first_year) is not None
+        return None if known else rule
+
+    return check
 
 
 def is_unfiltered(column: Column) -> bool:
@@ -218,9 +220,10 @@ def _checks(column: Column) -> list[Check]:
         ]
     if column.type in SPATIAL_TYPES:
         return [lambda value: spatial.problem(column.type, value)]
-    if is_unfiltered(column):
-        return [_datetime, _unfiltered]
-    return [{"boolean": _boolean, "datetime": _datetime}[column.type]]
+    if column.type == "boolean":
+        return [_boolean]
+    checks = [_datetime(column.engine.first_year)]
+    return [*checks, _unfiltered] if is_unfiltered(column) else checks
 
 
 def _bounds(column: Column, low: float, high: float) -> list[Check]:
@@ -354,14 +357,28 @@ def shown(column: Column, value: Any) -> Any:
         if value is not None and not isinstance(value, list):
             # Staged in a transaction, and not checked yet.
             return value
-        return (
-            []
-            if value is None
-            else [wire_number(item) if isinstance(item, float) else item for item in value]
-        )
+        return [] if value is None else [_cast(column, item) for item in value]
     if column.type in SPATIAL_TYPES:
         return spatial.shown(value) if isinstance(value, list) else value
     return wire_number(value) if isinstance(value, float) else value
+
+
+_CASTS: dict[str, Callable[[Any], Any]] = {
+    "integer": lambda item: int(number_prefix(item) if isinstance(item, str) else item),
+    "boolean": bool,
+}
+
+
+def _cast(column: Column, item: Any) -> Any:
+    """
+    Return an item of an array in the column's type.
+
+    An operator may have added one of another type (recording ``operators-arrays``).
+    """
+    if isinstance(item, float) and column.type != "integer":
+        return wire_number(item)
+    cast = _CASTS.get(column.type)
+    return item if item is None or cast is None else cast(item)
 
 
 def _normalize_item(column: Column, value: Any) -> Any:
@@ -369,11 +386,14 @@ def _normalize_item(column: Column, value: Any) -> Any:
         # The server casts nulls in arrays to numbers, except in arrays of bigint.
         return {"integer": 0, "double": 0, "boolean": False}.get(column.type)
     if column.type == "datetime":
-        return value if is_unfiltered(column) else datetimes.parse_datetime(value)
+        if is_unfiltered(column):
+            return value
+        return datetimes.parse_datetime(value, column.engine.first_year)
     if column.type == "double":
-        # An integer in JSON stays an integer and keeps its digits on the way into the database; a
-        # float does not.
-        return int(float(value)) if isinstance(value, int) else value
+        # An integer in JSON stays an integer and keeps its digits on the way into the database,
+        # unless the engine makes it a float; a float does not.
+        keeps = isinstance(value, int) and column.engine.whole_floats
+        return int(float(value)) if keeps else float(value)
     if column.type == "bigint":
         return int(value)
     if column.type in SPATIAL_TYPES:
@@ -391,17 +411,26 @@ def to_storage(column: Column, value: Any, engine: Engine) -> tuple[Any, ...]:
         column.type == "text"
         and engine.limits_rows
         and not column.array
-        and len(value) * 4 > MAX_TEXT_BYTES
-        and len(value.encode()) > MAX_TEXT_BYTES
+        and engine.text_bytes is not None
+        and len(value) * 4 > engine.text_bytes
+        and len(value.encode()) > engine.text_bytes
     ):
         # The check counts characters and the database counts bytes (recording ``row-text``).
         raise ApiError("general_unknown")
+    if (
+        column.array
+        and not engine.stores_nul
+        and any("\0" in item for item in value if isinstance(item, str))
+    ):
+        raise ApiError("general_unknown")
     if column.array or column.type in SPATIAL_TYPES:
         return (json.dumps(value, ensure_ascii=False, separators=(",", ":")),)
+    if isinstance(value, str):
+        value = engine.as_stored(value)
     if column.has_fold:
         return (value, engine.fold(value))
     if is_unfiltered(column):
-        return (datetimes.parse_datetime(value),)
+        return (datetimes.parse_datetime(value, engine.first_year),)
     if column.type == "double" and engine.floats_as_text:
         return (stored_float(value, engine.float_digits),)
     return (value,)
@@ -444,14 +473,6 @@ def _array_from_storage(value: Any) -> Any:
     return [] if value is None else json.loads(value)
 
 
-def _numbers_from_storage(value: Any) -> Any:
-    return (
-        []
-        if value is None
-        else [wire_number(item) if isinstance(item, float) else item for item in json.loads(value)]
-    )
-
-
 def _spatial_from_storage(value: Any) -> Any:
     return None if value is None else spatial.shown(json.loads(value))
 
@@ -461,7 +482,7 @@ def _boolean_from_storage(value: Any) -> Any:
 
 
 def _double_from_storage(value: Any) -> Any:
-    return None if value is None else wire_number(value)
+    return wire_number(value) if isinstance(value, float) else value
 
 
 def _unfiltered_from_storage(value: Any) -> Any:
@@ -490,7 +511,9 @@ def decoder(column: Column, engine: Engine) -> Callable[[Any], Any] | None:
 
 def _decoder(column: Column) -> Callable[[Any], Any] | None:
     if column.array:
-        return _numbers_from_storage if column.type == "double" else _array_from_storage
+        if column.type in TEXT_TYPES:
+            return _array_from_storage
+        return lambda value: shown(column, _array_from_storage(value))
     if column.type in SPATIAL_TYPES:
         return _spatial_from_storage
     if is_unfiltered(column):

@@ -303,9 +303,11 @@ class Writer:
             value = data.get(key)
             if value is None or not self.trusted:
                 continue
-            text = datetimes.parse_datetime(value) if isinstance(value, str) else None
+            first = self.engine.first_year
+            text = datetimes.parse_datetime(value, first) if isinstance(value, str) else None
             if text is None:
-                raise invalid_structure(f'Attribute "{key}" has invalid type. {datetimes.RULE}')
+                rule = datetimes.rule(first)
+                raise invalid_structure(f'Attribute "{key}" has invalid type. {rule}')
             dates[key] = text
         return values, dates
 

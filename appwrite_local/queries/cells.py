@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from appwrite_local import collation
 from appwrite_local.datetimes import parse_datetime
 from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError
@@ -110,13 +109,8 @@ def _operand(cell: Cell, value: Any, engine: Engine) -> Any:
     if isinstance(value, int | float):
         return value
     if isinstance(value, str):
-        return parse_datetime(value) or value if _is_moment(cell) else _fold_of(cell, engine)(value)
+        return parse_datetime(value) or value if _is_moment(cell) else engine.fold(value)
     raise ApiError("general_unknown")
-
-
-def _fold_of(cell: Cell, engine: Engine) -> Callable[[str], str]:
-    """Ids are folded by MariaDB's rule even where other text is not."""
-    return engine.fold if cell.key == engine.fold(cell.text or "") else collation.fold
 
 
 def _is_moment(cell: Cell) -> bool:

@@ -73,10 +73,16 @@ def check_queries(
                 "general_query_invalid",
                 message=f'Searching by attribute "{query.attribute}" requires a fulltext index.',
             )
-        if query.method in _CRASHES or (
-            "." in query.attribute and query.is_filter and query.attribute not in fields
-        ):
+        if query.method in _CRASHES:
             raise ApiError("general_unknown")
+        if "." in query.attribute and query.is_filter and query.attribute not in fields:
+            raise missing_column(fields)
+
+
+def missing_column(fields: Fields) -> ApiError:
+    """Return the error for SQL about a column that does not exist."""
+    any_field = fields["$sequence"]
+    return ApiError(any_field.engine.missing_column, id=any_field.table_id)
 
 
 def _flat(queries: Sequence[Query]) -> list[Query]:
@@ -223,7 +229,12 @@ def _check_spatial(query: Query, field: Field) -> None:
     if not all(is_geometry(geometry) for geometry in geometries):
         raise invalid_query(f'Query value is invalid for attribute "{field.key}"')
     kinds = [kind_of(geometries[0]), "point" if field.column is None else field.column.type]
-    if query.method.startswith("distance") and query.values[0][2] and kinds != ["point", "point"]:
+    if field.engine.short_lines_fail and ["linestring", 1] in [
+        [kind_of(geometry), len(geometry)] for geometry in geometries
+    ]:
+        raise ApiError("general_unknown")
+    in_metres = query.method.startswith("distance") and query.values[0][2]
+    if in_metres and field.engine.metres_need_points and kinds != ["point", "point"]:
         raise ApiError(
             "general_query_invalid",
             message=f"Distance in meters is not supported between {kinds[1]} and {kinds[0]}",

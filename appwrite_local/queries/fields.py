@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 from appwrite_local.datetimes import parse_datetime
@@ -25,7 +26,8 @@ class Field:
 
     Attributes:
         value: SQL of the stored value.
-        compare: SQL that comparisons and orders use: for text the collation's key.
+        table_id: the table, for errors.
+        compare: SQL that comparisons use: for text the collation's key.
         accepts: returns whether a query's value has the right type.
         reads: converts a query's value for the comparison with ``compare``.
         searchable: whether the fulltext index of the column, if it has one, is on its values.
@@ -41,10 +43,16 @@ class Field:
     searchable: bool = True
     column: Column | None = field(default=None, compare=False)
     engine: Engine = MARIADB
+    table_id: str = ""
 
     @property
     def is_text(self) -> bool:
         return self.kind in ("text", "id")
+
+    @property
+    def order(self) -> str:
+        """SQL that orders use: for arrays of JSON that the database can compare, a key."""
+        return f"json_key({self.value})" if self.array and self.engine.json_arrays else self.compare
 
     def raw_text(self, value: Any) -> str | None:
         """Return the text of a stored value, as MariaDB writes it."""
@@ -76,9 +84,10 @@ def _is_sequence(value: Any) -> bool:
     return is_int(value) and value >= 1
 
 
-def _is_datetime(value: Any) -> bool:
-    # "" would be read as the current time; rows accept it, queries do not.
-    return isinstance(value, str) and value != "" and parse_datetime(value) is not None
+def _is_datetime(value: Any, first_year: int = 1000) -> bool:
+    # "" and "now" are the current time; rows accept them, queries do not (``dates-engine``).
+    dated = isinstance(value, str) and any(map(str.isdecimal, value))
+    return dated and parse_datetime(value, first_year) is not None
 
 
 def _is_short_text(value: Any) -> bool:
@@ -118,7 +127,10 @@ def table_fields(table: Table, engine: Engine) -> Fields:
     """Return the fields of a table's rows; kept with the table's definition."""
     fields: Fields | None = table.plans.get("fields")
     if fields is None:
-        fields = {key: _internal_field(field, engine) for key, field in INTERNALS.items()}
+        fields = {
+            key: replace(internal_field(field, engine), table_id=table.id)
+            for key, field in INTERNALS.items()
+        }
         for column in table.columns.values():
             fields[column.key] = column_field(column, engine)
         for index in table.all_indexes:
@@ -129,11 +141,14 @@ def table_fields(table: Table, engine: Engine) -> Fields:
     return fields
 
 
-def _internal_field(field: Field, engine: Engine) -> Field:
-    if field.kind == "id" and not engine.ids_fold_on_lookup:
+def internal_field(field: Field, engine: Engine) -> Field:
+    if field.kind == "id" and not (engine.ids_fold_on_lookup or engine.orders_ids_as_text):
         return replace(field, compare=field.value, engine=engine)
     if field.kind == "sequence" and engine.new_sequence is not None:
         return replace(field, accepts=is_uuid7, engine=engine)
+    if field.kind == "datetime":
+        accepts = partial(_is_datetime, first_year=engine.first_year)
+        return replace(field, accepts=accepts, engine=engine)
     return replace(field, engine=engine)
 
 
@@ -144,6 +159,8 @@ def column_field(column: Column, engine: Engine) -> Field:
         accepts = _is_int32
     elif column.type == "bigint":
         accepts = _is_bigint
+    elif column.type == "datetime":
+        accepts = partial(_is_datetime, first_year=engine.first_year)
     return make_field(
         column.key, _KINDS[column.type], column.sql, compare, array=column.array, encrypted=column.encrypt, column=column,
         accepts=accepts, engine=engine,

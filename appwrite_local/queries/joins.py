@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from appwrite_local.collation import fold
 from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError
 from appwrite_local.queries.fields import Field, Fields, make_field, table_fields
@@ -263,8 +262,4 @@ def _comparable(field: Field, other: Field) -> str:
         return f"number_prefix({field.value})"
     if field.is_text is not other.is_text:
         return field.value
-    if field.kind == "text" and other.kind == "id" and field.engine.fold is not fold:
-        # An id compared with case-sensitive text (PostgreSQL): ids are compared without case, and
-        # then both sides are.
-        return f"id_fold({field.value})"
     return field.compare

@@ -12,10 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from appwrite_local.collation import fold
 from appwrite_local.datetimes import parse_datetime
 from appwrite_local.errors import ApiError
-from appwrite_local.queries.check import read_integer
+from appwrite_local.queries.check import missing_column, read_integer
 from appwrite_local.queries.fields import Field, Fields
 from appwrite_local.queries.parse import CURSORS, ORDERS, Query
 from appwrite_local.sql_functions import is_pattern
@@ -50,7 +49,7 @@ class Order:
         nulls = ""
         if self.by.engine.nulls_last:
             nulls = " NULLS FIRST" if descending else " NULLS LAST"
-        return self.by.compare + (" DESC" if descending else "") + nulls
+        return self.by.order + (" DESC" if descending else "") + nulls
 
 
 @dataclass(slots=True)
@@ -102,9 +101,8 @@ def _orders(queries: Sequence[Query], fields: Fields) -> list[Order]:
                 raise ApiError("general_unknown")
             orders.append(Order(None))
         elif query.method in ORDERS:
-            orders.append(
-                Order(fields[query.attribute or "$sequence"], query.method == "orderDesc")
-            )
+            by = _field(query.attribute or "$sequence", fields)
+            orders.append(Order(by, query.method == "orderDesc"))
     if not any(order.by is not None and order.by.key in ("$id", "$sequence") for order in orders):
         orders.append(Order(fields["$sequence"]))
     return orders
@@ -117,7 +115,7 @@ def after_cursor(plan: Plan, values: Sequence[Any]) -> Condition:
     A row is beyond it if the first order column is, or if that is equal and the next one is.
 
     Args:
-        values: the cursor row's values of ``compare``, one per order.
+        values: the cursor row's values of ``order``, one per order.
     """
     backwards = plan.cursor is not None and plan.cursor.method == "cursorBefore"
     beyond: list[Condition] = []
@@ -129,9 +127,9 @@ def after_cursor(plan: Plan, values: Sequence[Any]) -> Condition:
         if isinstance(value, float) and order.by.engine.floats_as_text:
             value = FilterFloat(value)
         operator = "<" if order.descending != backwards else ">"
-        bounds.append(Condition(f"{order.by.compare} {operator}= ?", [value]))
-        beyond.append(all_of([*equal, Condition(f"{order.by.compare} {operator} ?", [value])]))
-        equal.append(Condition(f"{order.by.compare} = ?", [value]))
+        bounds.append(Condition(f"{order.by.order} {operator}= ?", [value]))
+        beyond.append(all_of([*equal, Condition(f"{order.by.order} {operator} ?", [value])]))
+        equal.append(Condition(f"{order.by.order} = ?", [value]))
     # The bound is redundant, but lets an index start at the cursor: SQLite does not derive it from
     # the alternatives.
     return any_of(beyond) if len(beyond) < 2 else all_of([bounds[0], any_of(beyond)])
@@ -147,8 +145,15 @@ def compile_filter(query: Query, fields: Fields) -> Condition:
         return all_of([compile_filter(nested, fields) for nested in query.values])
     if query.method == "or":
         return any_of([compile_filter(nested, fields) for nested in query.values])
-    by = fields[query.attribute]
+    by = _field(query.attribute, fields)
     return _spatial(query, by) if by.kind == "spatial" else _COMPILERS[query.method](query, by)
+
+
+def _field(key: str, fields: Fields) -> Field:
+    by = fields[key]
+    if by.column is not None and by.column.is_lost:
+        raise missing_column(fields)
+    return by
 
 
 def _spatial(query: Query, by: Field) -> Condition:
@@ -162,6 +167,8 @@ def _spatial(query: Query, by: Field) -> Condition:
     relation = {"containsAny": "contains", "containsAll": "contains", "spatialEquals": "equal"}.get(
         relation, relation
     )
+    if relation == "contains" and by.engine.borders_are_inside:
+        relation = "covers"
     condition = any_of(
         [
             Condition(f"geo_relates({by.value}, ?, ?)", [relation, encode_json(value).decode()])
@@ -197,20 +204,22 @@ def stored(by: Field, value: Any) -> Any:
     if value is None:
         return None
     if by.kind == "id":
-        return fold(value) if by.engine.ids_fold_on_lookup else value
+        return by.engine.fold_id(value)
     if by.is_text:
         return by.engine.fold(value)
     if by.kind == "datetime":
-        return parse_datetime(value)
+        return parse_datetime(value, by.engine.first_year)
     if by.kind == "sequence" and isinstance(value, str) and not value.isdecimal():
         return value  # a UUID
     if by.kind in ("sequence", "integer"):
         return value if isinstance(value, float) else int(value)
     if by.kind == "float":
-        # An infinity reaches the database as a word, which counts as zero there.
         if is_int(value) or not by.engine.floats_as_text:
             return value
-        return FilterFloat(value) if math.isfinite(value) else 0.0
+        if math.isfinite(value):
+            return FilterFloat(value)
+        # An infinity reaches the database as a word.
+        return 0.0 if by.engine.infinity_is_zero else value
     return value
 
 
@@ -262,8 +271,10 @@ def _equal(query: Query, by: Field) -> Condition:
         return Condition(f"{by.compare} = ?", values)
     if len(values) > _MAX_MARKS:
         # A hundred lists of 500 would need more parameters than SQLite's default limit of 32,766.
+        folded = "ci_fold(value)" if isinstance(values[0], bytes) else "value"
+        given = query.values if isinstance(values[0], bytes) else values
         return Condition(
-            f"{by.compare} IN (SELECT value FROM json_each(?))", [encode_json(values).decode()]
+            f"{by.compare} IN (SELECT {folded} FROM json_each(?))", [encode_json(given).decode()]
         )
     return Condition(f"{by.compare} IN ({', '.join('?' * len(values))})", values)
 
@@ -299,6 +310,7 @@ def _starts(query: Query, by: Field) -> Condition:
         return _of_number(by, _like(stored(by, part)) + "%")
     if _escapes_itself(part, by):
         return _pattern(by, _escaped(part) + "%")
+    part = by.engine.as_stored(part)
     check = Condition(f"ci_starts({by.value}, ?)", [by.engine.like_fold(part)])
     bounds = by.engine.prefix_range(part)
     if bounds is None:
@@ -314,14 +326,19 @@ def _ends(query: Query, by: Field) -> Condition:
         return _of_number(by, "%" + _like(stored(by, part)))
     if _escapes_itself(part, by):
         return _pattern(by, "%" + _escaped(part))
+    part = by.engine.as_stored(part)
     return Condition(f"ci_ends({by.value}, ?)", [by.engine.like_fold(part)])
 
 
 def _contains_exactly(part: Any, by: Field) -> Condition:
-    return Condition(f"instr({by.value}, ?)", [part]) if by.is_text else _NOWHERE
+    if not by.is_text:
+        return _NOWHERE
+    return _not_destroyed(Condition(f"instr({by.value}, ?)", [part]), by)
 
 
 def _of_number(by: Field, pattern: str) -> Condition:
+    if by.engine.patterns_need_text and by.kind != "relationship":
+        raise ApiError("general_unknown")
     if not by.engine.casts_patterns:
         return _NOWHERE
     return Condition(f"number_text({by.value}) LIKE ? ESCAPE '!'", [pattern])
@@ -345,6 +362,7 @@ def _contains_any(query: Query, by: Field) -> Condition:
 def _contains(part: str, by: Field) -> Condition:
     if _escapes_itself(part, by):
         return _pattern(by, "%" + _escaped(part) + "%")
+    part = by.engine.as_stored(part)
     bounds = by.engine.prefix_range(part)
     if bounds is not None and not part.endswith(" "):
         # Folds keep such a part unchanged in any position, and SQLite searches for it many times
@@ -375,6 +393,8 @@ def _contains_all(query: Query, by: Field) -> Condition:
         return Condition(f"(? AND {held})", [InCount(), _json(by, query.values)])
     if by.array:
         return Condition(f"array_all({by.value}, ?)", [_json(by, query.values)])
+    if query.level == "1.9" and not by.engine.contains_all_as_json:
+        return any_of([_pattern(by, _escaped(part)) for part in query.values])
     if query.level == "1.9":
         # On plain text the server searches for JSON and finds nothing (recording
         # ``query-string``).
@@ -396,6 +416,10 @@ def _regex(query: Query, by: Field) -> Condition:
 
 
 def _json(by: Field, values: list[Any]) -> str:
+    if not by.engine.stores_nul and any(
+        "\0" in value for value in values if isinstance(value, str)
+    ):
+        raise ApiError("general_unknown")
     # Floats keep their digits inside arrays, which are stored as JSON.
     return encode_json(
         [value if by.is_text or by.kind == "float" else stored(by, value) for value in values]
@@ -405,7 +429,7 @@ def _json(by: Field, values: list[Any]) -> str:
 def _search(query: Query, by: Field) -> Condition:
     if not by.searchable:
         return _NOWHERE
-    return Condition(f"ft_match({by.value}, ?)", [query.values[0]])
+    return Condition(f"ft_match({by.value}, ?)", [by.engine.as_stored(query.values[0])])
 
 
 def _not_search(query: Query, by: Field) -> Condition:

@@ -30,6 +30,7 @@ from appwrite_orm_django.backend.transport import RequestsMixin
 from appwrite_orm_django.backend.values import table_id
 from appwrite_orm_django.client.errors import AppwriteError, UniqueViolation
 from appwrite_orm_django.client.references import TableRef
+from appwrite_orm_django.engines import MARIADB, Engine
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from appwrite_orm_django.cache.service import QueryCache
     from appwrite_orm_django.client.transport import Transport
     from appwrite_orm_django.conf import CacheSettings, Options
-    from appwrite_orm_django.engines import Engine
 
 
 class _NeverRaised(Exception):
@@ -217,6 +217,12 @@ class DatabaseWrapper(RequestsMixin):
         transport = self.key_transport
         assert transport.watch is not None  # noqa: S101 - only an unwatched copy has none
         return transport.watch.engine(transport, self.database_id)
+
+    @property
+    def known_engine(self) -> Engine:
+        """Return the engine as far as it is known without a request; MariaDB if it is not."""
+        watch = self.key_transport.watch
+        return (watch and watch.known(self.key_transport, self.database_id)) or MARIADB
 
     def table_ref(self, table_id: str) -> TableRef:
         return TableRef(self.database_id, table_id)

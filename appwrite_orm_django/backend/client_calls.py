@@ -155,6 +155,10 @@ class TellingTransport(Transport):
             watch.look(answer)
         return answer
 
+    @property
+    def loses_races(self) -> bool:
+        return self.watch is not None and self.watch.loses_races
+
     def about_to_send(self, request: Request) -> None:
         # This covers every write, however many requests and attempts it takes.
         if request.writes:

@@ -412,6 +412,10 @@ class Periods(Command):
         return " ".join((text, *within(self)))
 
 
+# Whole rows, and columns to write, by row id.
+Images = Mapping[str, Mapping[str, Any]]
+Changes = Mapping[str, Mapping[str, Any]]
+
 # The columns of each unique index of a table. A transaction checks these before the server can.
 Unique = tuple[tuple[str, ...], ...]
 
@@ -496,7 +500,8 @@ class UpsertRows(_Write):
 
     A row exists if it has the values of one of ``rows`` in the columns of ``target``, which are
     those of a unique index or the row id. Of an existing row, only the columns in ``changes`` are
-    written. A row that ``rows`` contains twice is created once and then updated, in order; a null
+    written. If these are not all columns of a unique constraint with a hidden column, ``completed``
+    computes that column from the whole row, for which ``reads`` are needed. A row that ``rows`` contains twice is created once and then updated, in order; a null
     in the target conflicts with nothing. The result has a row for each of ``rows``.
     """
 
@@ -509,6 +514,8 @@ class UpsertRows(_Write):
     outputs: tuple[Output, ...] = ()
     unique: Unique = ()
     model: type[Model] | None = field(default=None, compare=False, repr=False)
+    reads: tuple[str, ...] = ()
+    completed: Callable[[Images], Changes] | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         keys = shown(self.rows[0].data) if self.rows else "()"
@@ -585,7 +592,10 @@ class UpdateFromQuery(_Write):
     ``source`` returns rows of (primary key, value, ...), and ``write`` turns the values into
     columns. If the values depend on the content of the row (``depends_on_row``), a row that another
     client has changed meanwhile is computed again before it is written. ``is_blind`` means that
-    neither the values nor the choice of rows depends on the content of the rows.
+    neither the values nor the choice of rows depends on the content of the rows. ``columns`` are the
+    keys that are written. ``completed`` adds the hidden columns of unique constraints to the
+    columns of each row, for which it may read the rows. ``row_id`` is set if the row with this id is
+    to be returned.
     """
 
     operation: ClassVar[str] = "update"
@@ -598,6 +608,9 @@ class UpdateFromQuery(_Write):
     is_blind: bool = False
     unique: Unique = ()
     model: type[Model] | None = field(default=None, compare=False, repr=False)
+    columns: tuple[str, ...] = ()
+    row_id: str | None = None
+    completed: Callable[[Changes], Changes] | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"UPDATE {self.table.table} row by row from ({self.source})"

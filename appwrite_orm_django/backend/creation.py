@@ -37,8 +37,18 @@ class DatabaseCreation(BaseDatabaseCreation):
 
         if not models_of(self.connection.alias):
             return
-        wanted = with_own_tables(read_models(name, models_without_migration(self.connection.alias)))
-        migrate(self.connection.transport, wanted, Options(all_tables=False))
+        wanted = with_own_tables(
+            read_models(
+                name,
+                models_without_migration(self.connection.alias),
+                engine=self.connection.engine,
+            )
+        )
+        migrate(
+            self.connection.transport,
+            wanted,
+            Options(all_tables=False, engine=self.connection.engine),
+        )
 
     def _destroy_test_db(self, test_database_name: str, verbosity: int) -> None:
         self._drop(test_database_name)

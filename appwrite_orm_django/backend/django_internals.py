@@ -107,6 +107,14 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
         Internal("django.db.models.expressions.BaseExpression", "the two sides of a comparison"),
         Internal("django.db.models.expressions.Col", "a column of a query"),
         Internal(
+            "django.db.models.functions.datetime.Extract",
+            "a value that may depend on the current time zone, in a unique constraint",
+        ),
+        Internal(
+            "django.db.models.functions.datetime.TruncBase",
+            "the same, for moments that are truncated",
+        ),
+        Internal(
             "django.db.models.expressions.ExpressionList",
             "the expressions of an `IN`, since Django 5.2",
         ),

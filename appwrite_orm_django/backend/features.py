@@ -35,8 +35,11 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_column_check_constraints = False
     supports_table_check_constraints = False
     can_introspect_check_constraints = False
-    supports_partial_indexes = False
-    supports_expression_indexes = False
+    # Of unique constraints, which are enforced by hidden columns (``schema.unique``). Indexes with
+    # conditions or expressions are left out, with a warning of ``checks.models``.
+    supports_partial_indexes = True
+    supports_expression_indexes = True
+    supports_nulls_distinct_unique_constraints = True
     supports_tablespaces = False
     supports_sequence_reset = False
     supports_unspecified_pk = True

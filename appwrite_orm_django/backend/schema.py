@@ -22,6 +22,7 @@ from django.db.models import Index as ModelIndex
 from appwrite_orm_django.backend.changing import announced
 from appwrite_orm_django.backend.cursor import refuse_sql
 from appwrite_orm_django.backend.defaults import fill_of
+from appwrite_orm_django.backend.execution.hidden_columns import HiddenValues
 from appwrite_orm_django.backend.values import SYSTEM_COLUMNS, column_key, table_id
 from appwrite_orm_django.client import rows, tables
 from appwrite_orm_django.client.errors import DatabaseNotFound, TableNotFound
@@ -41,13 +42,16 @@ from appwrite_orm_django.schema.steps import (
     CreateDatabase,
     CreateIndex,
     CreateTable,
+    DropColumn,
     DropIndex,
     DropTable,
     FillColumn,
+    NoLongerWritten,
     Plan,
     ReplaceColumn,
     Step,
 )
+from appwrite_orm_django.schema.unique import hidden_columns, no_longer_described
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -204,6 +208,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         live = self._live_table(model._meta.db_table)
         # Including the columns that an interrupted change of it has left.
         keys = {one.lower() for one in (key, replacement_key(key), replaced_key(key))}
+        # The constraints over it end with it.
+        keys |= {
+            one.key.lower()
+            for one in hidden_columns(model, self.connection.engine)
+            if key in one.reads
+        }
         if live is None or not any(column.key.lower() in keys for column in live.columns):
             return
         live = self._with_encodings(live)
@@ -386,7 +396,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
     # Changing tables
 
     def _table(self, model: type[Model], **other: Any) -> Table:
-        return table_for(model, partial(fill_of, connection=self.connection), **other)[0]
+        return table_for(
+            model,
+            partial(fill_of, connection=self.connection),
+            self.connection.engine,
+            **other,
+        )[0]
 
     def _change(
         self,
@@ -420,6 +435,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         columns = tuple(
             column for column in after.columns if not _is_same(before.column(column.key), column)
         )
+        # All of them are dropped and created anew; an interrupted run may have dropped some.
+        rebuilds = bool(renames or columns) and not self.connection.engine.alters_indexed_tables
         was = [(index, _renamed(index, new_keys)) for index in before.indexes]
         gone = _gone(live, was, after.indexes, by_name=by_name)
         # Do not create an index over a column that is ahead, whose type a later migration or
@@ -434,8 +451,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             columns=columns,
             indexes=tuple(
                 index
-                for index in _concerned(
-                    live, [renamed for _index, renamed in was], after, columns, by_name=by_name
+                for index in (
+                    after.indexes
+                    if rebuilds
+                    else _concerned(
+                        live, [renamed for _index, renamed in was], after, columns, by_name=by_name
+                    )
                 )
                 if {key for key in index.columns if key not in SYSTEM_COLUMNS}.issubset(there)
             ),
@@ -446,7 +467,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         for _round in range(MAX_ROUNDS):
             if columns or wanted.id_encoding:
                 live = self._with_encodings(live, before)
-            steps = self._steps(live, wanted, renames, gone)
+            unwritten = no_longer_described(live, before, after)
+            steps = self._steps(live, wanted, renames, gone, unwritten)
             if not steps:
                 return
             self._apply(*steps)
@@ -466,16 +488,28 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         wanted: Table,
         renames: Mapping[tuple[str, str], str],
         gone: frozenset[str],
+        unwritten: Sequence[Column] = (),
     ) -> list[Step]:
-        dropped = [DropIndex(live.id, index) for index in live.indexes if index.key in gone]
+        dropped: list[Step] = [
+            DropIndex(live.id, index) for index in live.indexes if index.key in gone
+        ]
+        dropped += [DropColumn(live.id, column) for column in unwritten]
         kept = replace(
-            live, indexes=tuple(index for index in live.indexes if index.key not in gone)
+            live,
+            columns=tuple(column for column in live.columns if column not in unwritten),
+            indexes=tuple(index for index in live.indexes if index.key not in gone),
         )
         marks = self._marks(kept, wanted)
         plan = make_plan(
-            self._database(wanted), self._database(kept, *marks), renames=renames, all_tables=False
+            self._database(wanted),
+            self._database(kept, *marks),
+            renames=renames,
+            all_tables=False,
+            engine=self.connection.engine,
         )
-        return [*dropped, *plan.steps]
+        # Hidden columns of other constraints are not part of the description.
+        steps = [step for step in plan.steps if not isinstance(step, NoLongerWritten)]
+        return [*dropped, *steps]
 
     def _marks(self, live: Table, wanted: Table) -> list[Table]:
         """Return the marks left by a run that was killed (see ``schema.apply``)."""
@@ -549,7 +583,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         plan = Plan(self.connection.database_id, steps)
         with announced(self.connection, steps):
             Application(
-                self.connection.transport, plan, engine=self.connection.engine, refuse_outside=True
+                self.connection.transport,
+                plan,
+                engine=self.connection.engine,
+                hidden=HiddenValues(self.connection),
+                refuse_outside=True,
             ).run()
 
     def _drop(self, table: str) -> None:

@@ -126,14 +126,16 @@ def _check_live(
         m for m in models_of(alias) if app_configs is None or m._meta.app_config in app_configs
     ]
     try:
-        wanted = read_models(connection.database_id, wanted_models)
+        wanted = read_models(connection.database_id, wanted_models, engine=connection.engine)
         if app_configs is None:
             wanted = with_own_tables(wanted)
     except (UnsupportedModel, SchemaTooLarge):
         return  # check_models reports this
     try:
         plan = plan_for(
-            connection.transport, wanted, MigrateOptions(all_tables=app_configs is None)
+            connection.transport,
+            wanted,
+            MigrateOptions(all_tables=app_configs is None, engine=connection.engine),
         )
     except UnsupportedModel as exc:
         yield warning(10, f'"{alias}" does not match the models: {exc}', "See the message.")

@@ -8,11 +8,14 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models, router
 
+from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.backend.defaults import refusal
 from appwrite_orm_django.checks.messages import Messages, error, from_error, warning
 from appwrite_orm_django.conf import ENGINE, appwrite_aliases
+from appwrite_orm_django.engines import MARIADB, Engine
 from appwrite_orm_django.fields import PermissionsField
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.columns import MAX_SCALED_DIGITS, column_for
@@ -23,6 +26,7 @@ from appwrite_orm_django.schema.from_models import columns_of, models_of
 from appwrite_orm_django.schema.indexes import indexes_for
 from appwrite_orm_django.schema.limits import check_table
 from appwrite_orm_django.schema.names import table_id
+from appwrite_orm_django.schema.unique import hidden_columns
 
 __all__ = ["check_models", "check_relations", "check_routing"]
 
@@ -43,22 +47,29 @@ def check_models(
     """
     found: Messages = []
     for alias in appwrite_aliases():
-        on_alias = models_of(alias)
+        on_alias, engine = models_of(alias), _engine(alias)
         found += _check_table_ids(on_alias)
         for model in on_alias:
             if app_configs is None or model._meta.app_config in app_configs:
-                found += check_model(model, django_looks=alias in (databases or ()))
+                found += check_model(model, engine, django_looks=alias in (databases or ()))
     return found
 
 
-def check_model(model: Model, *, django_looks: bool = False) -> Messages:
-    """Check the fields of a model and, if they are valid, its indexes and its size."""
+def check_model(model: Model, engine: Engine = MARIADB, *, django_looks: bool = False) -> Messages:
+    """
+    Check the fields of a model and, if they are valid, its indexes and its size.
+
+    Args:
+        model: the model.
+        engine: the rules of the engine under the server.
+        django_looks: whether Django's own checks look at the model for this database.
+    """
     found = [
         message for field in model._meta.local_concrete_fields for message in _check_field(field)
     ]
     found += _check_permissions(model)
     if not any(message.id == "appwrite.E003" for message in found):
-        found += _check_table(model, django_looks)
+        found += _check_table(model, engine, django_looks)
     return found
 
 
@@ -123,20 +134,25 @@ def _check_permissions(model: Model) -> Iterator[checks.CheckMessage]:
             )
 
 
-def _check_table(model: Model, django_looks: bool) -> Iterator[checks.CheckMessage]:
+def _check_table(model: Model, engine: Engine, django_looks: bool) -> Iterator[checks.CheckMessage]:
     id_ = table_id(model._meta.db_table)
     try:
-        columns = columns_of(model)
+        columns = (*columns_of(model), *(one.column for one in hidden_columns(model, engine)))
     except UnsupportedModel as exc:
         yield from_error(6, exc, model)
         return
     try:
         indexes, notes = indexes_for(
-            model, id_, columns, **(_without_what_django_says(model) if django_looks else {})
+            model,
+            id_,
+            columns,
+            engine,
+            **(_without_what_django_says(model) if django_looks else {}),
         )
-        check_table(Table(id_, columns=columns, indexes=indexes))
+        check_table(Table(id_, columns=columns, indexes=indexes), engine)
     except UnsupportedModel as exc:
-        yield from_error(4, exc, model)
+        for one in exc.errors:
+            yield from_error(4, one, model)
     except SchemaTooLarge as exc:
         yield from_error(5, exc, model)
     else:
@@ -144,21 +160,26 @@ def _check_table(model: Model, django_looks: bool) -> Iterator[checks.CheckMessa
             yield warning(4, note, "If this is intended, nothing has to be done.", model)
 
 
+def _engine(alias: str) -> Engine:
+    """Return the engine of an alias; bad settings have a check of their own."""
+    try:
+        return appwrite_connection(alias).known_engine
+    except ImproperlyConfigured:
+        return MARIADB
+
+
 def _without_what_django_says(model: Model) -> dict[str, Any]:
     """
-    Return a model's constraints and indexes without those that Django itself warns about.
+    Return a model's constraints without those that Django itself warns about.
 
-    Those warnings are models.W027, W037 and W043.
+    Those warnings are models.W027 and W038.
     """
-    options = model._meta
     return {
         "constraints": [
             constraint
-            for constraint in options.constraints
+            for constraint in model._meta.constraints
             if not isinstance(constraint, models.CheckConstraint)
-        ],
-        "indexes": [
-            index for index in options.indexes if not index.expressions and index.condition is None
+            and not getattr(constraint, "deferrable", None)
         ],
     }
 

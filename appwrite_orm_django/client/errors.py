@@ -327,6 +327,8 @@ class UniqueViolation(AppwriteError, utils.IntegrityError):
         row_id: id of the row that was rejected.
         existing_id: id of the row that has these values; None also if it is another of the rejected
             rows.
+        constraint: the name of the ``UniqueConstraint``, if it is enforced by a hidden column. Its
+            fields are ``columns``, or the columns on which its expressions depend.
     """
 
     def __init__(
@@ -340,6 +342,7 @@ class UniqueViolation(AppwriteError, utils.IntegrityError):
         super().__init__(text, **attributes)
         self.columns = columns
         self.existing_id = existing_id
+        self.constraint: str | None = None
 
 
 class RowAlreadyExists(UniqueViolation):

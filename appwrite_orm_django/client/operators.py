@@ -16,6 +16,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from appwrite_orm_django.client.errors import InvalidValue, shown
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.client.references import TableRef
+    from appwrite_orm_django.engines import Engine
 
 #: Recordings operators-array, operators-bulk, operators-numeric, operators-other.
 METHODS = frozenset(
@@ -92,6 +99,46 @@ def looks_like_operator(value: object) -> bool:
         and isinstance(method := parsed.get("method"), str)
         and method in METHODS
     )
+
+
+def refuse_operator_text(table: TableRef, row_id: str | None, data: Mapping[str, object]) -> None:
+    """
+    Reject a write in which the server would take a text for an operator and destroy it.
+
+    Args:
+        row_id: the row to write; None for many.
+
+    Raises:
+        InvalidValue: ``data`` has such a text.
+    """
+    for key, value in data.items():
+        if looks_like_operator(value):
+            rows = "many rows" if row_id is None else f"row {row_id}"
+            raise InvalidValue(
+                f"{table.table}.{key}: {rows} cannot be set to {shown(value)}: Appwrite takes this "
+                "text for an operator, and on MongoDB destroys the value. Nothing was written.\n"
+                "A new row can hold it if it is created by itself, or by bulk_create(), outside an "
+                "atomic block. Elsewhere change the text; any character before the brace is "
+                "enough.",
+                table=table.table,
+                column=key,
+                row_id=row_id,
+            )
+
+
+def in_two_writes(
+    engine: Engine, table: TableRef, row_id: str | None, data: Mapping[str, object]
+) -> tuple[dict[str, object], dict[str, object]]:
+    """
+    Do the same as ``text_in_two_writes``, where the engine stores the text then.
+
+    Raises:
+        InvalidValue: as ``refuse_operator_text``.
+    """
+    if engine.keeps_operator_text:
+        return text_in_two_writes(data)
+    refuse_operator_text(table, row_id, data)
+    return dict(data), {}
 
 
 def text_in_two_writes(data: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:

@@ -82,7 +82,7 @@ class Backoff:
         return max(0.0, (at - datetime.fromtimestamp(self.now(), timezone.utc)).total_seconds())
 
 
-def may_repeat(failure: Failure, *, safe: bool, timeouts: int) -> bool:
+def may_repeat(failure: Failure, *, safe: bool, timeouts: int, races: bool = False) -> bool:
     """
     Return whether to send the request again.
 
@@ -94,6 +94,7 @@ def may_repeat(failure: Failure, *, safe: bool, timeouts: int) -> bool:
         safe: the caller knows that a second delivery does no harm.
         timeouts: read timeouts so far, including this one. A single timeout may be bad luck; after
             two, a third attempt would only keep the caller waiting.
+        races: whether 500 ``general_unknown`` may mean that a write lost a race.
     """
     error = failure.error
     if failure.hopeless:
@@ -105,6 +106,8 @@ def may_repeat(failure: Failure, *, safe: bool, timeouts: int) -> bool:
     if isinstance(error, RequestTimeout):
         # 408 is the server's own limit for a query, which it would reach again.
         return error.code is None and timeouts < 2
+    if isinstance(error, ServerError) and error.code == 500:
+        return races and error.type == "general_unknown"
     return isinstance(error, ConnectionFailed) or (
         isinstance(error, ServerError) and error.code in _PASSING_STATUS
     )

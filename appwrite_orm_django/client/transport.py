@@ -368,7 +368,10 @@ class Transport(SdkClient):
             # A later answer does not undo what an earlier attempt may have written.
             outcome.error.ambiguous = in_doubt
             timeouts += isinstance(outcome.error, RequestTimeout) and not outcome.never_sent
-            if attempts > self._retries or not may_repeat(outcome, safe=safe, timeouts=timeouts):
+            races = sendable.request.writes and self.loses_races
+            if attempts > self._retries or not may_repeat(
+                outcome, safe=safe, timeouts=timeouts, races=races
+            ):
                 return outcome, attempts
             delay_s = self._backoff.delay_s(attempts, outcome.retry_after_s)
             if delay_s is None:
@@ -386,6 +389,11 @@ class Transport(SdkClient):
             except DatabaseError:
                 # The caller needs the outcome of the attempts made so far.
                 return outcome, attempts
+
+    @property
+    def loses_races(self) -> bool:
+        """Whether a write that lost a race is answered 500; override it where that is known."""
+        return False
 
     def about_to_send(self, request: Request) -> None:
         """Run before each attempt; override it and raise a ``DatabaseError`` to prevent sending."""

@@ -10,16 +10,35 @@ PostgreSQL; the source code of 1.9.6, and its behaviour over a stand-in for Mong
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from django.db import NotSupportedError
 
 from appwrite_orm_django.engines import collation, locale_order
 
 EngineName = Literal["mariadb", "postgresql", "mongodb"]
 
 
+Bounds = tuple[float | None, float | None]
+
+# Far enough from the ends of 64 bits for the server to compare every sum with it.
+
+
 def _same(text: str) -> str:
     return text
+
+
+UNKNOWN_ORDER = (
+    "The database under Appwrite orders text by a locale that is not known here, and this query "
+    "compares or orders text outside of the server.\n"
+    "Way out: let the server order (order_by() of columns), compare in Python, or use a database in "
+    "the locale en_US.utf8 or C and run manage.py appwrite_doctor."
+)
+
+
+def _refused(_: str) -> str:
+    raise NotSupportedError(UNKNOWN_ORDER)
 
 
 class _SingleCase(dict[int, str]):
@@ -36,9 +55,11 @@ class _FoldedCase(dict[int, str]):
     """Map each character to the one that a pattern without case takes as equal."""
 
     def __missing__(self, code_point: int) -> str:
-        folded = chr(code_point).casefold()
-        if len(folded) > 1:
-            folded = chr(code_point).lower()[0]
+        letter = chr(code_point)
+        # Only "İ" has no form of one character; it has no other case.
+        folded = next(
+            (form for form in (letter.casefold(), letter.lower()) if len(form) == 1), letter
+        )
         self[code_point] = folded
         return folded
 
@@ -71,6 +92,7 @@ class Engine:
         folds_text: whether different texts may be equal.
         orders_by_locale: whether texts are ordered by the rules of a language. False for
             code points, or for code points of folded text.
+        knows_order: whether ``order_key`` is known. If not, only the server can order text.
         finds_ids_without_case: whether a row is found by another spelling of its id. On every
             engine, ids that differ in case only exclude each other.
         orders_negative_keys: whether the row ids of negative integer keys come before all others.
@@ -78,6 +100,8 @@ class Engine:
         nulls_are_low: whether nulls come before all values in ascending order.
         anchors_prefixes: whether ``startsWith`` and ``endsWith`` match only at that end. If not,
             they mean "contains", with case.
+        ends_before_newline: whether ``notEndsWith`` takes a line feed at the end of a text as
+            none, as ``$`` of a regular expression does.
         negations_match_nulls: whether ``notEqual``, ``notContains`` and the like match rows whose
             value is null.
         refuses_dollar: whether a pattern with ``$`` before a letter is a server error.
@@ -85,8 +109,8 @@ class Engine:
         numbers_rows: whether ``$sequence`` is a number. If not, it is text, in order of creation.
         keeps_operator_text: whether text that looks like an operator can be written by two writes
             (see ``client.operators``). If not, an update would destroy it.
-        increments_nulls: whether an increment of a missing value starts at 0. If not, a null
-            stays null.
+        increments_nulls: whether an increment of a missing value starts at 0, and one of a stored
+            null is an error. If not, a null stays null. See ``limits``.
         adds_integers: whether an increment of an integer is exact to 64 bits. If not, the database
             adds floats.
         unique_types: the types of columns over which a unique index is enforced, or None for all.
@@ -108,10 +132,12 @@ class Engine:
     iexact_key: Callable[[str], str]
     folds_text: bool = False
     orders_by_locale: bool = False
+    knows_order: bool = True
     finds_ids_without_case: bool = False
     orders_negative_keys: bool = True
     nulls_are_low: bool = True
     anchors_prefixes: bool = True
+    ends_before_newline: bool = False
     negations_match_nulls: bool = False
     refuses_dollar: bool = False
     cuts_at_nul: bool = False
@@ -128,10 +154,24 @@ class Engine:
     counts_errors_as_zero: bool = False
     race_is_server_error: bool = False
 
+    def in_order(self, order: str) -> Engine:
+        """
+        Return these rules for a database whose text has another order.
+
+        Args:
+            order: as ``manage.py appwrite_doctor`` records it: ``C`` for code points, ``other`` for
+                an order that is not known here.
+        """
+        if not self.orders_by_locale or order not in ("C", "other"):
+            return self
+        if order == "C":
+            return replace(self, order_key=_same, orders_by_locale=False)
+        return replace(self, order_key=_refused, knows_order=False)
+
     @property
-    def orders_by_code_point(self) -> bool:
-        """Whether texts are equal and ordered as Python and SQLite compare them."""
-        return not (self.folds_text or self.orders_by_locale)
+    def has_collation(self) -> bool:
+        """Whether texts have an order of their own that is known, other than code points."""
+        return self.folds_text or (self.orders_by_locale and self.knows_order)
 
     @property
     def max_exact_sum(self) -> int:
@@ -146,6 +186,21 @@ class Engine:
     def sequence(self, value: str) -> int | str:
         """Return a ``$sequence`` as a value that sorts, and that a filter takes."""
         return int(value) if self.numbers_rows else value
+
+    def limits(self, bounds: Bounds) -> Bounds:
+        """
+        Return the bounds to send with increments of an integer column with these bounds.
+
+        They end where the server no longer adds exactly. Where an increment changes a null, the
+        server does not if a limit is sent: it becomes a filter, which no null fulfils. There a
+        limit of 0 would count as none (``Database::increaseDocumentAttribute``), but half of 1
+        allows the same integers.
+        """
+        most = self.max_exact_sum
+        low, high = bounds
+        low = -most if low is None else max(low, -most)
+        high = most if high is None else min(high, most)
+        return (low or -0.5, high or 0.5) if self.increments_nulls else (low, high)
 
     def later_sequence(self, number: int) -> str:
         """Return a ``$sequence`` for the ``number``-th new row of a block, behind all others."""
@@ -190,11 +245,13 @@ MONGODB = Engine(
     pattern_key=_casefold,
     iexact_key=_casefold,
     anchors_prefixes=False,
+    ends_before_newline=True,
     negations_match_nulls=True,
     refuses_dollar=True,
     numbers_rows=False,
     keeps_operator_text=False,
     increments_nulls=True,
+    adds_integers=True,
     unique_types=frozenset(
         {
             "varchar",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 Value = str | int | float | bool | None
 
@@ -114,6 +114,23 @@ class Encoding:
         return f"{'list of ' if self.array else ''}{'row id of ' if self.row_id else ''}{text}"
 
 
+class Hidden(Protocol):
+    """
+    Declare how the values of a hidden column are computed; ``unique.HiddenColumn`` does.
+
+    Attributes:
+        key: the key of the hidden column.
+        name: the name of the constraint.
+        columns: the keys of the columns whose values are unique together, if it names any.
+        reads: the keys of the columns on which the values depend.
+    """
+
+    key: str
+    name: str
+    columns: tuple[str, ...]
+    reads: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """
@@ -130,6 +147,8 @@ class Column:
             becomes required; None to leave them without a value.
         encoding: the format of the values according to the model or the record; None if neither has
             one.
+        hidden: how the values of a hidden column are computed; None for the column of a field, and
+            for a column of the server.
         status: ``available``, ``processing``, ``deleting``, ``stuck`` or ``failed``.
         error: the server's reason for a status ``stuck`` or ``failed``.
     """
@@ -147,6 +166,7 @@ class Column:
     related: Relation | None = None
     fill: Fill = field(default=None, compare=False)
     encoding: Encoding | None = field(default=None, compare=False)
+    hidden: Hidden | None = field(default=None, compare=False)
     status: str = field(default="available", compare=False)
     error: str = field(default="", compare=False)
 

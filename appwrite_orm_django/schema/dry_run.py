@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ from appwrite_orm_django.engines import MARIADB, Engine
 from appwrite_orm_django.schema import rows
 from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.apply.work import Keys, Work
-from appwrite_orm_django.schema.definitions import Column, Index
+from appwrite_orm_django.schema.definitions import Column, Hidden, Index
 from appwrite_orm_django.schema.steps import (
     CreateColumn,
     CreateIndex,
@@ -20,6 +20,7 @@ from appwrite_orm_django.schema.steps import (
     ReplaceColumn,
     Step,
 )
+from appwrite_orm_django.schema.unique import HiddenValues
 
 Write = tuple[str, str, Mapping[str, Any]]
 
@@ -74,6 +75,10 @@ class _Rehearsed(Work):
     def fill(self, table: str, key: str, value: Any, *, only_older: bool) -> None:
         rows.fill(self.transport, self.ref(table), key, value)
 
+    def fill_unique(self, table: str, hidden: Sequence[Hidden]) -> None:
+        # As for copies; the preflight has looked for duplicates.
+        return
+
     def copy(self, step: ReplaceColumn, successor: Column) -> None:
         # The requests depend on the rows; the preflight has checked that all values fit.
         return
@@ -106,19 +111,28 @@ class _Rehearsal(Application):
     work_class = _Rehearsed
 
 
-def requests_of(transport: Transport, plan: Plan, *, engine: Engine = MARIADB) -> list[Write]:
+def requests_of(
+    transport: Transport,
+    plan: Plan,
+    hidden: HiddenValues | None = None,
+    *,
+    engine: Engine = MARIADB,
+) -> list[Write]:
     """
     Return the method, path and body of every write that a plan would make, in order.
 
-    The result omits writes that copy values into a column of another type, which depend on the
-    rows, and the one that tries out a new unique index. A server that does not accept the columns
+    The result omits writes that copy values into a column of another type or fill a hidden column,
+    which depend on the rows, and the one that tries out a new unique index. A server that does not accept the columns
     of a new table inline gets more requests than listed, which only a real request reveals.
 
     Raises:
         DuplicateRows, UnconvertibleRows, MissingValues: the plan cannot be carried out.
     """
     recorder = _Recorder(transport)
-    _Rehearsal(cast(Transport, recorder), plan, engine=engine, progress=_ignore).run()
+    rehearsal = _Rehearsal(
+        cast(Transport, recorder), plan, hidden=hidden, engine=engine, progress=_ignore
+    )
+    rehearsal.run()
     return recorder.writes
 
 

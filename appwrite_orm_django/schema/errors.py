@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from django.db import utils
 
 
 class UnsupportedModel(utils.NotSupportedError):
-    """A model needs a feature that Appwrite lacks; the text names model, field and way out."""
+    """
+    A model needs a feature that Appwrite lacks; the text names model, field and way out.
+
+    Attributes:
+        errors: the errors of which this one consists, or the error itself.
+    """
+
+    def __init__(self, text: str, errors: Sequence[UnsupportedModel] = ()) -> None:
+        super().__init__(text)
+        self.errors: Sequence[UnsupportedModel] = errors or (self,)
+
+    @classmethod
+    def of(cls, errors: Sequence[UnsupportedModel]) -> UnsupportedModel:
+        """Return one error for several."""
+        return errors[0] if len(errors) == 1 else cls("\n".join(map(str, errors)), errors)
 
 
 class SchemaTooLarge(utils.NotSupportedError):

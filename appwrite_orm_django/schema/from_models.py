@@ -10,6 +10,8 @@ from typing import Any
 from django.apps import apps
 from django.db import models, router
 
+from appwrite_orm_django.engines import MARIADB, Engine
+
 from .columns import column_for
 from .definitions import Column, Database, Fill, Table
 from .encodings import encoding_of
@@ -17,6 +19,7 @@ from .errors import UnsupportedModel
 from .indexes import indexes_for
 from .limits import check_table
 from .names import table_id, unquoted
+from .unique import hidden_columns
 
 Model = type[models.Model]
 #: Returns the value for rows that exist when a field's column is added, as
@@ -40,13 +43,17 @@ def models_of(alias: str) -> list[Model]:
 
 
 def read_models(
-    database_id: str, models_: Iterable[Model], fill_of: FillOf | None = None
+    database_id: str,
+    models_: Iterable[Model],
+    fill_of: FillOf | None = None,
+    engine: Engine = MARIADB,
 ) -> Database:
     """
     Return the database that these models need.
 
     Args:
         fill_of: returns the value for existing rows; needed for a plan that will be carried out.
+        engine: the rules of the engine under the server.
 
     Raises:
         UnsupportedModel: Appwrite does not support a field, an index or a constraint, or considers
@@ -56,7 +63,7 @@ def read_models(
     tables: dict[str, tuple[Table, Model]] = {}
     notes: list[str] = []
     for model in models_:
-        table, table_notes = table_for(model, fill_of)
+        table, table_notes = table_for(model, fill_of, engine)
         if (other := tables.get(table.id.lower())) is not None:
             raise UnsupportedModel(
                 f"{model._meta.label} and {other[1]._meta.label} both need the table {table.id}; "
@@ -69,7 +76,7 @@ def read_models(
 
 
 def table_for(
-    model: Model, fill_of: FillOf | None = None, **other: Any
+    model: Model, fill_of: FillOf | None = None, engine: Engine = MARIADB, **other: Any
 ) -> tuple[Table, tuple[str, ...]]:
     """
     Return the table of a model, and notes about everything that Appwrite leaves out.
@@ -77,12 +84,15 @@ def table_for(
     Args:
         model: the model to describe.
         fill_of: as in ``read_models``.
+        engine: the rules of the engine under the server.
         other: ``indexes``, ``constraints`` and ``unique_together`` to use instead of those of
             ``Meta``.
     """
-    columns = columns_of(model, fill_of)
+    declared = {name: other[name] for name in ("constraints", "unique_together") if name in other}
+    hidden = hidden_columns(model, engine, **declared)
+    columns = (*columns_of(model, fill_of), *(one.column for one in hidden))
     id_ = table_id(model._meta.db_table)
-    indexes, notes = indexes_for(model, id_, columns, **other)
+    indexes, notes = indexes_for(model, id_, columns, engine, **other)
     with_permissions = _of_today(model)
     table = Table(
         id_,
@@ -93,7 +103,7 @@ def table_for(
         bool(getattr(with_permissions, "appwrite_row_security", False)),
         id_encoding=encoding_of(model._meta.pk),
     )
-    check_table(table)
+    check_table(table, engine)
     return table, notes
 
 

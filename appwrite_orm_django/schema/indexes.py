@@ -3,34 +3,38 @@ Choose the indexes of a model's table.
 
 As on any database, there is an index for each foreign key and ``db_index``, a unique index for each
 ``unique``, ``unique_together`` and ``UniqueConstraint``, and those of ``Meta.indexes``. A second
-index over the same columns is left out.
+index over the same columns is left out. ``unique`` decides which columns a unique index covers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 from django.db import models
 from django.db.models.constraints import BaseConstraint
 
-from .columns import key_for
+from appwrite_orm_django.engines import MARIADB, Engine
+
 from .definitions import Column, Index
 from .errors import UnsupportedModel
 from .limits import index_lengths
 from .names import index_key
+from .unique import local_key, wanted_unique
 
 Model = type[models.Model]
 
 #: Names that the server rejects (recording indexes-errors).
 _RESERVED = frozenset({"primary"})
+_COMPARED = frozenset({"key", "unique"})
 
 
 def indexes_for(
     model: Model,
     table_id: str,
     columns: tuple[Column, ...],
+    engine: Engine = MARIADB,
     *,
     indexes: Iterable[models.Index] | None = None,
     constraints: Iterable[BaseConstraint] | None = None,
@@ -43,88 +47,114 @@ def indexes_for(
         model: the model.
         table_id: the id of its table.
         columns: the columns of its table.
+        engine: the rules of the engine under the server.
         indexes: the indexes to use instead of those of ``Meta``.
         constraints: the constraints to use instead of those of ``Meta``.
         unique_together: the value to use instead of that of ``Meta``.
 
     Raises:
-        UnsupportedModel: a constraint would not be enforced, or an index covers an array.
+        UnsupportedModel: an index covers an array, or a field without a column in this table.
         SchemaTooLarge: a unique index is too long.
     """
     by_key = {column.key: column for column in columns}
     meta = model._meta
     constraints = list(meta.constraints if constraints is None else constraints)
-    together = meta.unique_together if unique_together is None else unique_together
     notes: list[str] = []
+    refused: list[UnsupportedModel] = []
     wanted = [
-        *_unique_indexes(model, together, constraints),
-        *_named_indexes(model, meta.indexes if indexes is None else indexes, notes),
-        *_field_indexes(model),
+        *_unique_indexes(model, unique_together, constraints, engine, notes, refused),
+        *_named_indexes(model, meta.indexes if indexes is None else indexes, notes, refused),
+        *_field_indexes(model, refused),
     ]
     chosen: dict[tuple[str, ...], Index] = {}
+    searched: Index | None = None
     # Unique indexes come before plain ones, because they serve queries just as well.
     for index in sorted(wanted, key=lambda index: index.type != "unique"):
-        for key in index.columns:
-            if (column := by_key.get(key)) is not None and column.array:
-                raise UnsupportedModel(
-                    f"{model._meta.label}: Appwrite cannot index the array {key}.\nWay out: drop "
-                    "the index."
-                )
+        refused += (
+            UnsupportedModel(
+                f"{model._meta.label}: Appwrite cannot index the array {key}.\nWay out: drop the "
+                "index."
+            )
+            for key in index.columns
+            if (column := by_key.get(key)) is not None and column.array
+        )
         # Every table has an index over ``$id``, but no other index of its own.
         if index.columns in chosen or index.columns == ("$id",):
             continue
+        if not engine.takes_identical_indexes:
+            if (other := _identical(index, chosen.values())) is not None:
+                # The other one serves the same queries, and excludes the same rows.
+                notes.append(
+                    f"{model._meta.label}: the index {index.key} is left out; on {engine.label}, "
+                    f"{other.key} over the same columns excludes another one."
+                )
+                continue
+            if index.type == "fulltext":
+                if searched is not None:
+                    refused.append(
+                        UnsupportedModel(
+                            f"{model._meta.label}: {searched.key} and {index.key} are fulltext "
+                            f"indexes; on {engine.label} a table has one at most.\n"
+                            "Way out: drop one of them."
+                        )
+                    )
+                searched = index
         chosen[index.columns] = (
             index
             if index.lengths
-            else replace(index, lengths=index_lengths(table_id, index, by_key))
+            else replace(index, lengths=index_lengths(table_id, index, by_key, engine))
         )
+    if refused:
+        raise UnsupportedModel.of(refused)
     notes += _unchecked_constraints(model, constraints)
     return tuple(chosen.values()), tuple(notes)
 
 
+def _identical(index: Index, others: Iterable[Index]) -> Index | None:
+    """Return an index that excludes another one with its columns, in whatever order."""
+    if index.type not in _COMPARED:
+        return None
+    return next(
+        (
+            other
+            for other in others
+            if other.type in _COMPARED
+            and set(other.columns) == set(index.columns)
+            and set(other.orders or ("ASC",)) == set(index.orders or ("ASC",))
+        ),
+        None,
+    )
+
+
 def _unique_indexes(
-    model: Model, together: Iterable[Iterable[str]], constraints: Iterable[BaseConstraint]
+    model: Model,
+    together: Iterable[Iterable[str]] | None,
+    constraints: Iterable[BaseConstraint],
+    engine: Engine,
+    notes: list[str],
+    refused: list[UnsupportedModel],
 ) -> Iterator[Index]:
-    for field in model._meta.local_concrete_fields:
-        # A relationship has its own index, and the server rejects any other (recording
-        # rel-columns).
-        if field.unique and not field.primary_key and not hasattr(field, "appwrite_relationship"):
-            yield _unique(model, [field.name])
-    for names in together:
-        yield _unique(model, names)
-    for constraint in constraints:
-        if isinstance(constraint, models.UniqueConstraint):
-            yield _unique_constraint(model, constraint)
-
-
-def _unique_constraint(model: Model, constraint: models.UniqueConstraint) -> Index:
-    for attribute, what in (
-        ("condition", "a condition"),
-        ("expressions", "expressions"),
-        ("deferrable", "deferred checking"),
-    ):
-        if getattr(constraint, attribute, None):
-            raise UnsupportedModel(
-                f"{model._meta.label}: Appwrite cannot enforce the UniqueConstraint "
-                f"{constraint.name}, which has {what}.\n"
-                "Way out: drop it, or store the unique value in a field of its own."
+    for wanted in wanted_unique(model, constraints, together):
+        try:
+            rule = wanted.rule(engine)
+        except UnsupportedModel as error:
+            refused.append(error)
+            continue
+        if rule.reason:
+            # As on databases that cannot enforce it either.
+            notes.append(
+                f"{model._meta.label}: the unique constraint {rule.name} is checked by "
+                f"full_clean() only; {rule.reason}."
             )
-    if getattr(constraint, "nulls_distinct", None) is False:
-        raise UnsupportedModel(
-            f"{model._meta.label}: Appwrite's unique indexes allow any number of nulls, unlike the "
-            f"UniqueConstraint {constraint.name}.\n"
-            "Way out: drop nulls_distinct=False, or null=True."
-        )
-    return _unique(model, constraint.fields, constraint.name)
-
-
-def _unique(model: Model, names: Any, name: str | None = None) -> Index:
-    columns = tuple(_key(model, field_name) for field_name in names)
-    return Index(_index_name(name or f"{'_'.join(columns)}_uniq"), "unique", columns)
+        else:
+            yield Index(_index_name(rule.name), "unique", rule.columns)
 
 
 def _named_indexes(
-    model: Model, indexes: Iterable[models.Index], notes: list[str]
+    model: Model,
+    indexes: Iterable[models.Index],
+    notes: list[str],
+    refused: list[UnsupportedModel],
 ) -> Iterator[Index]:
     for index in indexes:
         reason = (
@@ -141,7 +171,11 @@ def _named_indexes(
                 f"indexes with {reason}."
             )
             continue
-        columns = tuple(_key(model, name) for name, _order in index.fields_orders)
+        try:
+            columns = tuple(local_key(model, name) for name, _order in index.fields_orders)
+        except UnsupportedModel as error:
+            refused.append(error)
+            continue
         orders: tuple[Literal["ASC", "DESC"], ...] = tuple(
             "DESC" if order else "ASC" for _name, order in index.fields_orders
         )
@@ -154,10 +188,14 @@ def _named_indexes(
         )
 
 
-def _field_indexes(model: Model) -> Iterator[Index]:
+def _field_indexes(model: Model, refused: list[UnsupportedModel]) -> Iterator[Index]:
     for field in model._meta.local_concrete_fields:
         if getattr(field, "db_index", False) and not field.unique:
-            key = _key(model, field.name)
+            try:
+                key = local_key(model, field.name)
+            except UnsupportedModel as error:
+                refused.append(error)
+                continue
             yield Index(_index_name(f"{key.lstrip('$')}_idx"), "key", (key,))
 
 
@@ -169,21 +207,6 @@ def _unchecked_constraints(model: Model, constraints: Iterable[BaseConstraint]) 
         if isinstance(constraint, BaseConstraint)
         and not isinstance(constraint, models.UniqueConstraint)
     ]
-
-
-def _key(model: Model, name: str) -> str:
-    field = model._meta.get_field(name)
-    if field not in model._meta.local_concrete_fields:
-        raise UnsupportedModel(
-            f"{model._meta.label}: an index cannot cover {name}, which is in another table.\nWay "
-            "out: index it there."
-        )
-    key = key_for(field)  # type: ignore[arg-type]  # concrete fields only, by the check above
-    if key is None or hasattr(field, "appwrite_relationship"):
-        raise UnsupportedModel(
-            f"{model._meta.label}: {name} has no column to index.\nWay out: drop the index."
-        )
-    return key
 
 
 def _index_name(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from appwrite_orm_django.client.errors import TableNotFound, cut
 from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.engines import MARIADB, Engine
 
 from .apply import Application, Progress
 from .definitions import Database, Table
@@ -31,11 +32,15 @@ class Options:
         prune: whether to drop columns, indexes and tables that the models do not have.
         renames: maps ``(table id, new key)`` to the old key.
         all_tables: whether the description has the tables of all models.
+        verify_unique: whether to check the values of all hidden columns.
+        engine: the rules of the engine under the server.
     """
 
     prune: bool = False
     renames: Mapping[tuple[str, str], str] = field(default_factory=dict)
     all_tables: bool = True
+    verify_unique: bool = False
+    engine: Engine = MARIADB
 
 
 def plan_for(transport: Transport, wanted: Database, options: Options | None = None) -> Plan:
@@ -102,7 +107,7 @@ def migrate(
         plan: a plan that ``plan_for`` has just returned; computed by default.
         progress: called with each finished step.
         agree: called with each plan before it is carried out; False ends the migration.
-        how: ``refuse_outside``, ``deadline_s``, ``engine``, ``clock`` and ``sleep`` of
+        how: ``refuse_outside``, ``deadline_s``, ``engine``, ``hidden``, ``clock`` and ``sleep`` of
             ``Application``.
 
     Raises:
@@ -117,6 +122,8 @@ def migrate(
         if not agree(plan):
             return [*notes, *(f"Not done: {step.sign} {step}." for step in plan.steps)]
         notes += Application(transport, plan, progress=progress, **how).run().notes
+        if options is not None:
+            options = replace(options, verify_unique=False)  # this run has
         plan = plan_for(transport, wanted, options)
     if not plan.steps:
         return notes
@@ -130,7 +137,13 @@ def migrate(
 
 def _plan(wanted: Database, live: Database | None, options: Options) -> Plan:
     return make_plan(
-        wanted, live, prune=options.prune, renames=options.renames, all_tables=options.all_tables
+        wanted,
+        live,
+        prune=options.prune,
+        renames=options.renames,
+        all_tables=options.all_tables,
+        verify_unique=options.verify_unique,
+        engine=options.engine,
     )
 
 

@@ -31,7 +31,14 @@ from .definitions import INT32, TEXT_TYPES, Column, Database, Encoding, Index, R
 from .encodings import as_recorded, hidden, plain
 from .errors import SchemaTooLarge
 from .limits import index_lengths
-from .names import MAX_LENGTH, MAX_SCALED_DIGITS, MIGRATIONS_TABLE, OWN_TABLES, column_key
+from .names import (
+    MAX_LENGTH,
+    MAX_SCALED_DIGITS,
+    MIGRATIONS_TABLE,
+    OWN_TABLES,
+    column_key,
+    is_hidden,
+)
 
 _NUMBERS = (
     "PositiveSmallIntegerField",
@@ -193,9 +200,16 @@ class _Body:
         self._meta: list[tuple[str, str]] = []
         taken = set(_TAKEN)
         for column in table.columns:
-            self._add_column(column, taken)
+            if not is_hidden(column.key):
+                self._add_column(column, taken)
         for index in table.indexes:
-            self._add_index(table, index, names)
+            if any(map(is_hidden, index.columns)):
+                self._comments.append(
+                    f"{index.columns[0]} enforces the unique constraint {index.key}, which has to "
+                    "be declared here as well."
+                )
+            else:
+                self._add_index(table, index, names)
 
     def lines(self, table: Table) -> Iterator[str]:
         if table.permissions:

@@ -36,6 +36,8 @@ MIGRATIONS_TABLE = "django_migrations"
 #: dropped.
 SYSTEM_COLUMNS = frozenset({"$id", "$sequence", "$createdAt", "$updatedAt", "$permissions"})
 
+#: The keys of hidden columns (see ``unique``). No field of a model gets such a key by itself.
+HIDDEN_COLUMNS = re.compile(r"unique__.+_[0-9a-f]{8}")
 _MOVED_FROM = "Moved from "
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,35}")
@@ -105,6 +107,22 @@ def replaced_key(key: str) -> str:
 def index_key(name: str) -> str:
     """Return the Appwrite index key for the name of an index or a constraint."""
     return _legal(unquoted(name), _KEY, r"[^A-Za-z0-9_-]", "i")
+
+
+def hidden_key(name: str, definition: str) -> str:
+    """
+    Return the key of the hidden column of a constraint.
+
+    >>> hidden_key("one_primary_email", "")
+    'unique__one_primary_email_e3d1a2ef'
+    """
+    stem = re.sub(r"[^A-Za-z0-9_-]", "_", name)[: MAX_LENGTH - DIGEST_LENGTH - 9]
+    return f"unique__{stem}_{names_digest(name, definition, length=DIGEST_LENGTH)}"
+
+
+def is_hidden(key: str) -> bool:
+    """Return whether a key is that of a hidden column."""
+    return HIDDEN_COLUMNS.fullmatch(key) is not None
 
 
 def trial_table(table: str, index: str) -> str:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from appwrite_orm_django.engines import MARIADB, Engine
+
 from .comparison import same_rules, same_storage
 from .definitions import Column, Database, Index, Table
 from .encodings import plain, reads_alike
@@ -23,6 +25,7 @@ from .names import (
     SYSTEM_COLUMNS,
     TRIAL_TABLES,
     fill_table,
+    is_hidden,
     moved_from,
     replaced_key,
     replacement_key,
@@ -41,6 +44,8 @@ from .steps import (
     DropIndex,
     DropTable,
     FillColumn,
+    FillUnique,
+    NoLongerWritten,
     Plan,
     ReadOtherwise,
     RenameColumn,
@@ -53,6 +58,8 @@ Renames = Mapping[tuple[str, str], str]
 #: The names of the marks, by id.
 Marks = Mapping[str, str]
 
+# The types of indexes that the server compares with each other.
+_COMPARED = frozenset({"key", "unique"})
 _SYSTEM_KEYS = {key.lower() for key in SYSTEM_COLUMNS}
 
 
@@ -63,6 +70,8 @@ def make_plan(
     prune: bool = False,
     renames: Renames | None = None,
     all_tables: bool = True,
+    verify_unique: bool = False,
+    engine: Engine = MARIADB,
 ) -> Plan:
     """
     Return the steps that turn ``live`` into ``wanted``.
@@ -75,9 +84,12 @@ def make_plan(
             adds no step.
         all_tables: whether ``wanted`` has the tables of all models, so that any other table on the
             server belongs to no model.
+        verify_unique: whether to check the values of all hidden columns.
+        engine: the rules of the engine under the server.
 
     Raises:
-        UnsupportedModel: a relationship column does not match its field in a model.
+        UnsupportedModel: a relationship column does not match its field in a model, or an index
+            that no model has prevents a change of its table.
     """
     steps: list[Step] = []
     left: list[Step] = []
@@ -94,9 +106,14 @@ def make_plan(
         if known is None:
             steps.append(CreateTable(table.id, table))
             continue
-        needed, extra = _compare_tables(table, known, renames or {}, marks)
+        needed, extra = _compare_tables(table, known, renames or {}, marks, engine)
+        if not engine.alters_indexed_tables and not prune and any(map(_alters, needed)):
+            _refuse_unknown_indexes(table.id, extra)
         steps += needed
+        steps += _to_fill(table, known, needed, everything=verify_unique)
         (steps if prune else left).extend(extra)
+        if not prune:
+            steps += _no_longer_written(extra)
         unrecorded += _unrecorded(table, known, needed)
     ids = {table.id.lower() for table in wanted}
     idle = marks.keys() - _marks(wanted, live) if marks else set()
@@ -162,6 +179,34 @@ def _renamed_tables(steps: list[Step], left: list[Step]) -> Iterator[str]:
                 )
 
 
+def _to_fill(
+    wanted: Table, live: Table, steps: Iterable[Step], *, everything: bool
+) -> Iterator[FillUnique]:
+    """
+    Yield a step for each hidden column whose values may be wrong.
+
+    They are right if the column has its index, which is created after its values were written, and
+    its record, which is deleted when no model has the constraint any more.
+    """
+    indexed = {step.index.columns for step in steps if isinstance(step, CreateIndex)}
+    for column in wanted.columns:
+        if column.hidden is None:
+            continue
+        known = live.column(column.key)
+        if everything or known is None or known.encoding is None or (column.key,) in indexed:
+            yield FillUnique(live.id, column)
+
+
+def _no_longer_written(extra: Iterable[Step]) -> Iterator[NoLongerWritten]:
+    for step in extra:
+        if (
+            isinstance(step, DropColumn)
+            and is_hidden(step.column.key)
+            and step.column.encoding is not None
+        ):
+            yield NoLongerWritten(step.table, step.column)
+
+
 def _beyond_repair(wanted: Database, live: Database) -> Iterator[str]:
     """Yield a note for each index without a model that the server can neither use nor delete."""
     for table in live:
@@ -176,8 +221,25 @@ def _beyond_repair(wanted: Database, live: Database) -> Iterator[str]:
                 )
 
 
+def _alters(step: Step) -> bool:
+    """Return whether a step renames or resizes a column."""
+    if isinstance(step, ChangeColumn):
+        return step.before.size != step.after.size
+    return isinstance(step, (RenameColumn, ReplaceColumn))
+
+
+def _refuse_unknown_indexes(table: str, extra: Iterable[Step]) -> None:
+    for step in extra:
+        if isinstance(step, DropIndex) and step.index.type in _COMPARED:
+            raise UnsupportedModel(
+                f"{table}: no column can be renamed or resized while the table has the index "
+                f"{step.index.key} ({', '.join(step.index.columns)}), which no model has.\n"
+                "Way out: drop it (appwrite_migrate --prune), or add it to Meta.indexes."
+            )
+
+
 def _compare_tables(
-    wanted: Table, live: Table, renames: Renames, marks: Marks
+    wanted: Table, live: Table, renames: Renames, marks: Marks, engine: Engine
 ) -> tuple[list[Step], list[Step]]:
     live, steps = _renamed(wanted, live, renames)
     there = {column.key.lower(): column for column in live.columns}
@@ -217,7 +279,8 @@ def _compare_tables(
             steps.append(DropColumn(live.id, column, replaced_by=original))
     dropped = {step.column.key.lower() for step in extra if isinstance(step, DropColumn)}
     changed = {column.key.lower() for column in _changed_with_indexes(steps)}
-    index_steps, extra_indexes = _compare_indexes(wanted, live, dropped, changed, marks)
+    anew = not engine.alters_indexed_tables and any(map(_alters, steps))
+    index_steps, extra_indexes = _compare_indexes(wanted, live, dropped, changed, marks, anew=anew)
     steps += index_steps
     steps += _compare_options(wanted, live)
     return steps, [*extra_indexes, *extra]
@@ -347,7 +410,12 @@ def _taken(live: Column, wanted: Column | None) -> Column:
 def _unrecorded(wanted: Table, live: Table, steps: Iterable[Step]) -> Iterator[Record]:
     """Yield a record for each column that has none and that no step records."""
     recording = {key for step in steps for key in _recorded_by(step)}
-    found = [(column.key, live.column(column.key), column.encoding) for column in wanted.columns]
+    # A hidden column is recorded once its values are right.
+    found = [
+        (column.key, live.column(column.key), column.encoding)
+        for column in wanted.columns
+        if column.hidden is None
+    ]
     known = [
         (key, column.encoding, encoding) for key, column, encoding in found if column is not None
     ]
@@ -367,7 +435,7 @@ def _recorded_by(step: Step) -> Iterator[str]:
 
 
 def _compare_indexes(
-    wanted: Table, live: Table, dropped: set[str], changed: set[str], marks: Marks
+    wanted: Table, live: Table, dropped: set[str], changed: set[str], marks: Marks, *, anew: bool
 ) -> tuple[list[Step], list[Step]]:
     """
     Compare the indexes of a table.
@@ -375,6 +443,7 @@ def _compare_indexes(
     Args:
         dropped: the keys, in lower case, of the columns that ``prune`` drops.
         changed: the keys, in lower case, of the columns that are dropped or replaced in any case.
+        anew: whether every index over any columns is in the way of a change.
     """
     steps: list[Step] = []
     there = {column.key.lower() for column in live.columns} | _SYSTEM_KEYS
@@ -402,6 +471,7 @@ def _compare_indexes(
             or known.key in broken
             or _definition(known, wanted) != _definition(index, wanted)
             or changed & _keys(known)
+            or (anew and known.type in _COMPARED)
         ):
             steps += [
                 DropIndex(live.id, known, replaced=True, broken=known.key in broken),

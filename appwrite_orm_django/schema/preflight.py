@@ -12,27 +12,37 @@ from appwrite_orm_django.client.transport import Transport
 from . import rows
 from .comparison import narrows
 from .conversion import CannotConvert, convert
-from .definitions import Column, Index, value_of
+from .definitions import Column, Hidden, Index, value_of
 from .errors import DuplicateRows, UnconvertibleRows, missing_values
-from .names import copies_prefix
+from .names import copies_prefix, is_hidden
 from .records import ROW_ID
 from .steps import (
     ChangeColumn,
     CreateColumn,
     CreateIndex,
     FillColumn,
+    FillUnique,
     Plan,
     ReadOtherwise,
     RenameColumn,
     ReplaceColumn,
 )
+from .unique import HiddenValues, equal_rows, values_with
 
 
-def refuse(transport: Transport, plan: Plan, fold: rows.Fold, *, outside: bool = False) -> None:
+def refuse(
+    transport: Transport,
+    plan: Plan,
+    fold: rows.Fold,
+    hidden: HiddenValues | None = None,
+    *,
+    outside: bool = False,
+) -> None:
     """
     Check that the rows allow a plan, without writing anything.
 
     Args:
+        hidden: computes the values of hidden columns; needed if the plan has any.
         outside: whether to reject values outside a range or choices that become narrower; they stay
             unchanged otherwise.
 
@@ -74,6 +84,8 @@ def refuse(transport: Transport, plan: Plan, fold: rows.Fold, *, outside: bool =
     for step in plan.steps:
         if not isinstance(step, CreateIndex) or step.index.type != "unique":
             continue
+        if any(map(is_hidden, step.index.columns)):
+            continue  # below
         keys = [(step.table, key) for key in step.index.columns]
         ref = TableRef(plan.database, step.table)
         constants: dict[str, Any] = {}
@@ -86,6 +98,66 @@ def refuse(transport: Transport, plan: Plan, fold: rows.Fold, *, outside: bool =
         converters = {key[1]: _converter(replaced[key]) for key in keys if key in replaced}
         converters |= {key[1]: _filler(filled[key]) for key in keys if key in filled}
         refuse_duplicates(transport, ref, step.index, fold, now[step.table], converters, constants)
+    for step in plan.steps:
+        if isinstance(step, FillUnique) and step.column.hidden is not None:
+            reads = [(step.table, key) for key in step.column.hidden.reads]
+            converters = {key[1]: _converter(replaced[key]) for key in reads if key in replaced}
+            converters |= {key[1]: _filler(filled[key]) for key in reads if key in filled}
+            constants = {key[1]: _given(new[key]) for key in reads if key in new}
+            _refuse_equal(
+                transport,
+                TableRef(plan.database, step.table),
+                step.column.hidden,
+                values_with(hidden),
+                now[step.table],
+                converters,
+                constants,
+            )
+
+
+def _refuse_equal(
+    transport: Transport,
+    table: TableRef,
+    hidden: Hidden,
+    values: HiddenValues,
+    now: Mapping[str, str],
+    converters: Mapping[str, Callable[[Any], Any]],
+    constants: Mapping[str, Any],
+) -> None:
+    """
+    Check that no two rows would have the same value in a hidden column.
+
+    Args:
+        now, converters, constants: as in ``refuse_duplicates``.
+
+    Raises:
+        DuplicateRows: rows would; the error names at most five pairs.
+    """
+    seen: dict[str, str] = {}
+    found: list[tuple[str, str, Mapping[str, Any]]] = []
+    keys = {key: now.get(key, key) for key in hidden.reads if key not in constants}
+    for page in rows.pages(transport, table, list(keys.values()) or ["$id"]):
+        images = [
+            {
+                "$id": row["$id"],
+                **constants,
+                **{
+                    key: converters[key](row[known]) if key in converters else row[known]
+                    for key, known in keys.items()
+                },
+            }
+            for row in page
+        ]
+        for image, value in zip(images, values.of(hidden, images), strict=True):
+            if (
+                value is not None
+                and (other := seen.setdefault(value, image["$id"])) != image["$id"]
+            ):
+                found.append((other, image["$id"], image))
+        if len(found) >= rows.MAX_SHOWN:
+            break
+    if found:
+        raise equal_rows(table.table, hidden, found[: rows.MAX_SHOWN])
 
 
 def _becomes_required(step: ChangeColumn) -> bool:

@@ -47,7 +47,7 @@ Fold = Callable[[str], object]
 PAGE_SIZE = 500
 #: Rows per bulk update. The server processes 1,000 at a time, each batch in one transaction.
 _BATCH = 1000
-_MAX_SHOWN = 5
+MAX_SHOWN = 5
 #: Filters per request, of the 100 queries that the server accepts.
 _MAX_FILTERS = 90
 #: Groups of fewer rows with the same value do not get a request of their own.
@@ -162,7 +162,7 @@ def _fill(
 
 
 def _ids(transport: Transport, table: TableRef, which: list[Query]) -> list[str]:
-    return [row["$id"] for page in _pages(transport, table, ["$id"], *which) for row in page]
+    return [row["$id"] for page in pages(transport, table, ["$id"], *which) for row in page]
 
 
 def _refuse_other_than_bulk(error: InvalidRequest) -> None:
@@ -186,11 +186,11 @@ def every_row(
     transport: Transport, table: TableRef, columns: list[str]
 ) -> Iterator[dict[str, Any]]:
     """Yield these columns of all rows, in the order of creation."""
-    for page in _pages(transport, table, columns):
+    for page in pages(transport, table, columns):
         yield from page
 
 
-def _pages(
+def pages(
     transport: Transport, table: TableRef, columns: list[str], *filters: Query
 ) -> Iterator[list[dict[str, Any]]]:
     after: list[Query] = []
@@ -244,7 +244,7 @@ def duplicates(
         folded = tuple(fold(value) if isinstance(value, str) else value for value in values)
         if (other := seen.setdefault(folded, row["$id"])) != row["$id"]:
             found.append(f"{', '.join(map(str, values))} ({other} and {row['$id']})")
-            if len(found) == _MAX_SHOWN:
+            if len(found) == MAX_SHOWN:
                 break
     return found
 
@@ -266,7 +266,7 @@ def copy(transport: Transport, table: TableRef, before: Column, after: Column) -
             five; the old column is unchanged.
     """
     refuse_unconvertible(transport, table, before, after)
-    for page in _pages(transport, table, [before.key, after.key]):
+    for page in pages(transport, table, [before.key, after.key]):
         groups: dict[str, tuple[Any, list[str]]] = {}
         for row in page:
             value, there = convert(row[before.key], before, after), row[after.key]
@@ -366,7 +366,7 @@ def enforces(
 
 def delete_copies(transport: Transport, table: TableRef, prefix: str) -> None:
     """Delete the copies that ``enforces`` stored in a run that was killed."""
-    for page in _pages(transport, table, ["$id"], starts_with("$id", prefix)):
+    for page in pages(transport, table, ["$id"], starts_with("$id", prefix)):
         for row in page:
             _delete(transport, table, row["$id"])
 
@@ -395,7 +395,7 @@ def refuse_unconvertible(
             convert(row[key], before, after)
         except CannotConvert as error:
             refused.append(f"{row['$id']} has {_shown(row[key], before)}: {error}")
-            if len(refused) == _MAX_SHOWN:
+            if len(refused) == MAX_SHOWN:
                 break
     if refused:
         source, target = of_column(before), of_column(after)
@@ -431,7 +431,7 @@ def refuse_other_ids(
             if convert_one(row["$id"], before, column, after) == row["$id"]:
                 continue
         refused.append(row["$id"])
-        if len(refused) == _MAX_SHOWN:
+        if len(refused) == MAX_SHOWN:
             break
     if refused:
         raise UnconvertibleRows(

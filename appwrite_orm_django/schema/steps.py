@@ -12,7 +12,7 @@ from typing import ClassVar
 from .comparison import narrows
 from .definitions import Column, Encoding, Index, Table
 from .encodings import change_in_words, hidden
-from .names import OWN_TABLES
+from .names import OWN_TABLES, is_hidden
 from .records import ROW_ID, Record
 
 
@@ -138,6 +138,8 @@ class DropColumn(_ColumnStep):
 
     @property
     def destructive(self) -> bool:
+        if is_hidden(self.column.key):
+            return False  # its values are computed from the row's others
         return self.column.status != "failed" and not self.replaced_by
 
     @property
@@ -169,6 +171,31 @@ class FillColumn(_ColumnStep):
 
     def __str__(self) -> str:
         return f"column {self.table}.{self.column.key} filled"
+
+
+@dataclass(frozen=True, slots=True)
+class FillUnique(_ColumnStep):
+    """Write the values of a hidden column to the rows that do not have them (see ``unique``)."""
+
+    sign: ClassVar[str] = "~"
+
+    @property
+    def warning(self) -> str:
+        return f"every row gets {self.column.hidden!r}"
+
+    def __str__(self) -> str:
+        return f"column {self.table}.{self.column.key} checked and filled"
+
+
+@dataclass(frozen=True, slots=True)
+class NoLongerWritten(_ColumnStep):
+    """Record that no model has the constraint of a hidden column, which stays in the table."""
+
+    sign: ClassVar[str] = "~"
+    warning: ClassVar[str] = "no model has its constraint"
+
+    def __str__(self) -> str:
+        return f"column {self.table}.{self.column.key} no longer written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +339,8 @@ PHASES: tuple[type[Step], ...] = (
     ChangeColumn,
     ReplaceColumn,
     ReadOtherwise,
+    FillUnique,
+    NoLongerWritten,
     CreateIndex,
     TryIndex,
     ChangeTable,

@@ -330,12 +330,13 @@ def test_a_guest_counts_only_rows_that_are_readable() -> None:
 
 
 @pytest.mark.parametrize("engine", ["mariadb", "postgresql"])
-def test_ids_join_text_without_case(engine: str) -> None:
+def test_ids_join_text_as_the_engine_compares_ids(engine: str) -> None:
     api = open_shop(engine=engine)
     api.made(ORDER_ROWS, {"rowId": "o4", "data": {"customer": "C1", "pieces": 9}})
+    in_other_case = [9] if engine == "mariadb" else []
     joined = query("join", "customers", "customer", "=", "$id", "c")
-    assert [
-        row["pieces"] for row in listed(api, joined, query("select", "", "pieces", "c.name"))
-    ] == [1, 2, 4, 9]
+    found = listed(api, joined, query("select", "", "pieces", "c.name"))
+    assert [row["pieces"] for row in found] == [1, 2, 4, *in_other_case]
     back = query("join", "orders", "$id", "=", "customer", "o")
-    assert len(listed(api, back, query("select", "", "name"), path=CUSTOMER_ROWS)) == 4
+    found = listed(api, back, query("select", "", "name"), path=CUSTOMER_ROWS)
+    assert len(found) == 3 + len(in_other_case)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from appwrite_local.engines import EngineName
 from appwrite_local.queries import fields, parse, sql
 from appwrite_local.server import LocalServer
 from appwrite_local.storage import FORMAT, WrongFormat
@@ -229,7 +230,7 @@ def test_a_file_without_a_format_is_taken_for_the_first_one(filled: Path) -> Non
     pragma(filled, "user_version", 0)
     pragma(filled, "application_id", 0)
     assert row_of(filled) == 1
-    assert pragma(filled, "user_version") == 1
+    assert pragma(filled, "user_version") == FORMAT
     assert row_of(filled) == 1
 
 
@@ -245,6 +246,19 @@ def test_a_file_of_a_newer_version_is_refused_and_left_alone(filled: Path) -> No
         Transport(f"local:{filled}", "demo", "secret", alias="appwrite")
     assert type(caught.value).__name__ == "ImproperlyConfigured"
     assert filled.read_bytes() == before
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mongodb"])
+def test_a_file_with_the_keys_of_older_rules_is_refused_and_left_alone(
+    tmp_path: Path, engine: EngineName
+) -> None:
+    path = tmp_path / "dev.sqlite3"
+    LocalServer(str(path), engine=engine, feature_level="1.9").close()
+    pragma(path, "user_version", 1)
+    before = path.read_bytes()
+    with pytest.raises(WrongFormat, match=f"text of engine {engine} by other rules"):
+        LocalServer(str(path), engine=engine, feature_level="1.9")
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import pickle
+from contextlib import nullcontext
 
 import pytest
 from django.db import IntegrityError, OperationalError, connections, transaction
@@ -238,15 +239,17 @@ def test_an_increment_is_never_made_twice(edition, write, side):
     with steps() as made:
         write(edition)
     (patch,) = (number for number, line in enumerate(made.lines) if line.startswith("PATCH"))
-    with steps(patch, **SIDES[side]), pytest.raises(WriteUnknown):
+    # A commit can be asked whether it was applied, an increment by itself cannot.
+    commits = connections["appwrite"].engine.race_is_server_error
+    with steps(patch, **SIDES[side]), nullcontext() if commits else pytest.raises(WriteUnknown):
         retry_on_conflict(write)(edition)
-    assert Edition.objects.get().copies == (6 if side == "after" else 8)
+    assert Edition.objects.get().copies == (6 if commits or side == "after" else 8)
 
 
 def test_updates_and_deletions_of_many_rows_are_in_doubt(edition):
     for side in SIDES.values():
         with steps(0, **side), pytest.raises(WriteUnknown):
-            Edition.objects.filter(copies__gte=0).update(house="x")
+            Edition.objects.filter(copies__gte=0).update(copies=1)
     with steps(0, after=cut), pytest.raises(WriteUnknown):
         Review.objects.filter(stars=1).delete()
 

@@ -42,8 +42,11 @@ def test_the_log_shows_readable_requests(appwrite, zola):
     assert captured(appwrite, lambda: Author.objects.get(pk=zola.pk)) == [
         f"GET library_author/{zola.pk} {COLUMNS}"
     ]
+    other = "notEqual(rating, 1.0)"
+    if appwrite.engine.negations_match_nulls:
+        other = f"and(isNotNull(rating), {other})"
     assert captured(appwrite, lambda: Author.objects.exclude(rating=1).count()) == [
-        "COUNT library_author WHERE or(notEqual(rating, 1.0), isNull(rating))"
+        f"COUNT library_author WHERE or({other}, isNull(rating))"
     ]
     (line,) = captured(appwrite, book.save)
     assert line.startswith(f"CREATE library_book/{book.pk} (")

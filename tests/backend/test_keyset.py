@@ -6,10 +6,11 @@ import pytest
 
 from appwrite_orm_django.backend.commands import Order
 from appwrite_orm_django.backend.execution.keyset import after
+from appwrite_orm_django.engines import ENGINES, MARIADB
 
 VALUES = (None, 1, 2)
 ROWS = [
-    {"$id": f"{number:02}", "$sequence": str(number + 1), "$createdAt": "2026", "a": a, "b": b}
+    {"$id": f"{number:02}", "$sequence": f"{number + 1:04}", "$createdAt": "2026", "a": a, "b": b}
     for number, (a, b) in enumerate([*itertools.product(VALUES, VALUES)] * 2)
 ]
 COMPARISONS = {"lessThan": int.__lt__, "greaterThan": int.__gt__, "equal": int.__eq__}
@@ -30,9 +31,12 @@ def matches(query, row):
     return compare(int(value), int(other))
 
 
-def ordered(rows, order, *, nulls_are_low):
+def ordered(rows, order, engine):
     def key(column):
-        return lambda row: ((row[column] is not None) is nulls_are_low, int(row[column] or 0))
+        return lambda row: (
+            (row[column] is not None) is engine.nulls_are_low,
+            int(row[column] or 0),
+        )
 
     rows = sorted(rows, key=lambda row: int(row["$sequence"]))
     for one in reversed(order):
@@ -50,15 +54,15 @@ ORDERS = [
 ]
 
 
-@pytest.mark.parametrize("nulls_are_low", [True, False])
+@pytest.mark.parametrize("engine", ENGINES.values(), ids=lambda engine: engine.name)
 @pytest.mark.parametrize("order", ORDERS, ids=lambda order: " ".join(map(str, order)))
-def test_what_comes_after_each_row(order, nulls_are_low):
+def test_what_comes_after_each_row(order, engine):
     if order[0] == Order("$createdAt", descending=True):
-        assert after(ROWS[0], order, nulls_are_low=nulls_are_low) is None
+        assert after(ROWS[0], order, engine) is None
         return
-    rows = ordered(ROWS, order, nulls_are_low=nulls_are_low)
+    rows = ordered(ROWS, order, engine)
     for place, row in enumerate(rows):
-        query = after(row, order, nulls_are_low=nulls_are_low)
+        query = after(row, order, engine)
         expected = {other["$id"] for other in rows[place + 1 :]}
         assert {other["$id"] for other in rows if matches(query, other)} == expected, row
 
@@ -66,10 +70,10 @@ def test_what_comes_after_each_row(order, nulls_are_low):
 def test_a_filter_reads_like_this():
     order = [Order("a"), Order("b", descending=True)]
     row = {"$id": "x", "$sequence": "7", "a": 1, "b": None}
-    assert str(after(row, order, nulls_are_low=True)) == (
+    assert str(after(row, order, MARIADB)) == (
         "or(greaterThan(a, 1), and(equal(a, 1), isNull(b), greaterThan($sequence, 7)))"
     )
-    assert str(after({**row, "b": 2}, order, nulls_are_low=True)) == (
+    assert str(after({**row, "b": 2}, order, MARIADB)) == (
         "or(greaterThan(a, 1), and(equal(a, 1), lessThan(b, 2)), and(equal(a, 1), isNull(b)), "
         "and(equal(a, 1), equal(b, 2), greaterThan($sequence, 7)))"
     )
@@ -78,17 +82,17 @@ def test_a_filter_reads_like_this():
 @pytest.mark.parametrize("value", [0.1 + 0.2, "x" * 251, [1]])
 def test_values_that_a_filter_might_not_find(value):
     row = {"$id": "x", "$sequence": "7", "a": value}
-    assert after(row, [Order("a")], nulls_are_low=True) is None
+    assert after(row, [Order("a")], MARIADB) is None
 
 
 @pytest.mark.parametrize("value", [0.25, 1e300, "x" * 250, 2**60, True])
 def test_values_that_it_finds(value):
     row = {"$id": "x", "$sequence": "7", "a": value}
-    assert after(row, [Order("a")], nulls_are_low=True) is not None
+    assert after(row, [Order("a")], MARIADB) is not None
 
 
 def test_a_filter_that_would_be_too_long():
     order = [Order(f"c{number}") for number in range(12)]
     row = {"$id": "x", "$sequence": "7", **{one.column: "x" * 250 for one in order}}
-    assert after(row, order, nulls_are_low=True) is None
-    assert after(row, order[:3], nulls_are_low=True) is not None
+    assert after(row, order, MARIADB) is None
+    assert after(row, order[:3], MARIADB) is not None

@@ -41,6 +41,7 @@ def names(queryset):
     return [row.name for row in queryset]
 
 
+@pytest.mark.engine("mariadb", reason="row ids are found in one spelling only")
 class TestRowIdsOfSeveralSpellings:
     """To the server they are the same; so they are here."""
 
@@ -118,11 +119,14 @@ class TestRowIdsOfSeveralSpellings:
 
 
 class TestGroupsAndOrders:
-    def test_texts_that_are_equal_to_the_server_are_one_group(self, authors):
+    def test_texts_that_are_equal_to_the_server_are_one_group(self, authors, appwrite):
         groups = Author.objects.values("name").annotate(n=Count("pk")).order_by("name")
+        zolas = [("zola", 2)] if appwrite.engine.folds_text else [("zola", 1), ("zola", 1)]
         assert [(row["name"].lower(), row["n"]) for row in groups] == [
-            ("hugo", 1), ("nobody", 1), ("vargas", 1), ("zola", 2),
+            ("hugo", 1), ("nobody", 1), ("vargas", 1), *zolas,
         ]  # fmt: skip
+        if not appwrite.engine.folds_text:
+            return
         assert groups.filter(n__gt=1).get()["name"].lower() == "zola"
 
     def test_python_is_not_called_for_each_comparison(self, options):
@@ -157,7 +161,8 @@ class TestGroupsAndOrders:
 
 class TestThePrivateDatabase:
     def test_nothing_of_a_query_is_left(self, authors, appwrite):
-        assert len(Author.objects.filter(country__name="France").order_by(Lower("name"))) == 3
+        found = Author.objects.filter(country__name="France").order_by(Lower("name"))
+        assert len(found) == (3 if connections["appwrite"].engine.finds_ids_without_case else 1)
         raw = appwrite.local_database.connection
         assert not raw.in_transaction
         assert raw.execute("SELECT COUNT(*) FROM library_author").fetchone() == (0,)

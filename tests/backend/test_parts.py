@@ -223,9 +223,9 @@ def test_what_was_cached_is_outdated_by_a_part(editions, monkeypatch):
         edition.copies = 1000
         edition.house = edition.isbn
     refuse_commit(monkeypatch, 3)
-    with pytest.raises(WriteBroken):
+    with pytest.raises(WriteBroken) as caught:
         Edition.objects.bulk_update(editions, ["copies", "house"])
-    assert Edition.objects.filter(copies__gte=1000).count() == 200
+    assert Edition.objects.filter(copies__gte=1000).count() == caught.value.written > 100
 
 
 @pytest.mark.parametrize("kind", [ZeroDivisionError, IntegrityError])

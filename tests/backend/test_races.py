@@ -4,6 +4,7 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+from django.conf import settings
 from django.db import connections
 from django.db.models import F
 
@@ -11,7 +12,7 @@ from appwrite_local.server import LocalServer
 from appwrite_local.wsgi import running_http_server
 from appwrite_orm_django.backend.base import DatabaseWrapper
 from tests import real
-from tests.kinds import level_settings
+from tests.kinds import KINDS, level_settings
 from tests.library.models import Author, Book, Edition, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -60,7 +61,8 @@ def server_of(level):
     if real.server():
         yield level_settings(level, "races", CACHE={})
         return
-    server = LocalServer(project="races", key="races", feature_level=level)
+    engine = settings.ENGINE if (level, settings.ENGINE) in KINDS else "mariadb"
+    server = LocalServer(project="races", key="races", feature_level=level, engine=engine)
     with running_http_server(server) as endpoint:
         yield {"HOST": endpoint, "USER": "races", "PASSWORD": "races", "NAME": "races"}
     server.close()

@@ -99,7 +99,7 @@ def test_count_is_exact_beyond_the_servers_cap(each_level, requests):
 def test_an_update_of_many_rows_is_one_request(author, requests):
     Author.objects.bulk_create([Author(name=f"a{number}") for number in range(20)])
     requests.clear()
-    assert Author.objects.filter(name__istartswith="a").update(rating=1) == 20
+    assert Author.objects.exclude(pk=author.pk).update(rating=1) == 20
     assert len(requests) == 1
 
 
@@ -116,12 +116,13 @@ def test_creating_1000_rows_in_bulk_is_10_requests(author, requests):
     assert all(review.created_at for review in made)
 
 
-def test_an_increment_is_one_request(author, requests):
+def test_an_increment_is_one_request(author, requests, appwrite):
+    """Where its answer might not tell whether it was made, it is a transaction."""
     book = Book.objects.create(title="Nana", author=author, pages=10)
     requests.clear()
     assert Book.objects.filter(pk=book.pk).update(pages=F("pages") + 5) == 1
     assert Book.objects.filter(pk=book.pk).update(pages=F("pages") - 1) == 1
-    assert len(requests) == 2
+    assert len(requests) == (8 if appwrite.engine.race_is_server_error else 2)
     assert Book.objects.get(pk=book.pk).pages == 14
 
 

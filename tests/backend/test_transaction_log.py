@@ -3,6 +3,7 @@ import pytest
 from appwrite_orm_django.backend.transactions.log import Log, Operation
 from appwrite_orm_django.backend.transactions.staging import fold, staged_operations
 from appwrite_orm_django.client.references import TableRef
+from appwrite_orm_django.engines import MARIADB
 
 T = TableRef("shop", "product")
 U = TableRef("shop", "category")
@@ -37,7 +38,9 @@ def seen(log, row_id, base=None):
         return base
     if state.deleted:
         return None
-    return {key: value for key, value in state.over(base).items() if not key.startswith("$")}
+    return {
+        key: value for key, value in state.over(base, MARIADB).items() if not key.startswith("$")
+    }
 
 
 def test_changes_of_a_row_add_up():

@@ -338,7 +338,7 @@ def test_a_user_is_told_what_they_may_know(ann, monkeypatch, owner, declared, bl
     diary_of(owner, "taken")
     mine = diary_of("ann", "mine")
     if declared:
-        monkeypatch.setattr(upserts, "declared", lambda table: (("text",),))
+        monkeypatch.setattr(upserts, "declared", lambda connection, table: (("text",),))
     known = (("text",), f"Row {Diary.objects.get(text='taken').pk} already has 'taken'.")
     for write in (
         lambda: Diary.objects.create(text="taken"),

@@ -4,6 +4,7 @@ import pytest
 
 from appwrite_orm_django.backend.execution.upserts import conditions_for, unique_value
 from appwrite_orm_django.client import queries
+from appwrite_orm_django.engines import MARIADB, POSTGRESQL
 
 PAIR = ("house", "number")
 
@@ -84,11 +85,11 @@ def test_alternatives_are_exact_and_within_the_limits(images):
 
 def test_what_an_index_compares():
     row = {"$id": "Ab", "name": "Élan ", "number": 1, "gone": None}
-    assert unique_value(("name", "number"), row, "mariadb") == unique_value(
-        ("name", "number"), {**row, "name": "elan"}, "mariadb"
+    assert unique_value(("name", "number"), row, MARIADB) == unique_value(
+        ("name", "number"), {**row, "name": "elan"}, MARIADB
     )
-    assert unique_value(("name",), row, "postgresql") == ("Élan ",)
-    assert unique_value(("$id",), row, "postgresql") == unique_value(
-        ("$id",), {"$id": "aB"}, "postgresql"
+    assert unique_value(("name",), row, POSTGRESQL) == ("Élan ",)
+    assert unique_value(("$id",), row, POSTGRESQL) == unique_value(
+        ("$id",), {"$id": "aB"}, POSTGRESQL
     )
-    assert unique_value(("name", "gone"), row, "mariadb") is None
+    assert unique_value(("name", "gone"), row, MARIADB) is None

@@ -5,6 +5,7 @@ import random
 from contextlib import nullcontext
 
 import pytest
+from django.conf import settings
 from django.db import IntegrityError, OperationalError, ProgrammingError, connections, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -82,7 +83,7 @@ class TestOnEveryServer:
         assert copies() == {"a": 5, "b": 0}
 
     @pytest.mark.django_db(
-        databases=["default", "appwrite", "twin", "twin-postgresql"], transaction=True
+        databases=["default", "appwrite", *settings.TWINS.values()], transaction=True
     )
     def test_objects_get_the_key_of_their_row(self, server):
         """Also those that came with another one, which is then that of no row; the same here and on the twin."""
@@ -209,7 +210,7 @@ class TestOnEveryServer:
         }
 
     @pytest.mark.django_db(
-        databases=["default", "appwrite", "twin", "twin-postgresql"], transaction=True
+        databases=["default", "appwrite", *settings.TWINS.values()], transaction=True
     )
     def test_as_sqlite_does(self, server):
         """The same lists, repeated values, nulls and columns of either index, here and on Django's own backend."""

@@ -8,6 +8,7 @@ from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
 
 from appwrite_orm_django.fields import ArrayField
+from appwrite_orm_django.indexes import AppwriteIndex
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
 from appwrite_orm_django.schema.from_models import models_of, read_models, table_for
@@ -116,9 +117,9 @@ def test_long_columns_are_indexed_by_their_beginning():
     ]
 
 
-def test_a_long_unique_column_is_refused_with_the_arithmetic():
+def test_a_long_unique_index_is_refused_with_the_arithmetic():
     model = make(
-        meta={"unique_together": [("a", "b")]},
+        meta={"indexes": [AppwriteIndex(fields=["a", "b"], name="a_b_uniq", type="unique")]},
         a=models.CharField(max_length=700),
         b=models.CharField(max_length=69),
     )
@@ -138,29 +139,6 @@ def test_a_wide_row_is_refused_with_the_arithmetic():
     ) as caught:
         table_for(make(last=models.CharField(max_length=4000), **fields))
     assert "Widest: c0 16,002, c1 16,002, c2 16,002." in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("constraint", "message"),
-    [
-        (
-            models.UniqueConstraint(fields=["a"], condition=models.Q(a=1), name="u"),
-            "which has a condition",
-        ),
-        (models.UniqueConstraint(Lower("a"), name="u"), "which has expressions"),
-        (
-            models.UniqueConstraint(fields=["a"], name="u", deferrable=models.Deferrable.DEFERRED),
-            "which has deferred checking",
-        ),
-        (
-            models.UniqueConstraint(fields=["a"], name="u", nulls_distinct=False),
-            "any number of nulls",
-        ),
-    ],
-)
-def test_constraints_that_would_not_be_enforced_are_refused(constraint, message):
-    with pytest.raises(UnsupportedModel, match=message):
-        table_for(make(meta={"constraints": [constraint]}, a=models.IntegerField()))
 
 
 def test_what_is_left_out_without_harm_is_noted():

@@ -1,4 +1,4 @@
-"""Commands for local evaluation."""
+"""Commands for local evaluation, and for rows that are read in order to change them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from appwrite_orm_django.backend.commands import Command, literal, within
+from appwrite_orm_django.backend.commands import Command, literal, shown, where, within
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.commands import Condition, Converter, Order
@@ -106,3 +106,23 @@ class LocalQuery(Command):
         steps = [f"{number}. {fetch}" for number, fetch in enumerate(self.fetches, 1)]
         sql = self.sql % tuple(map(show, self.params)) if self.params else self.sql
         return "\n".join([*steps, f"evaluate locally: {sql}"])
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentRows(Command):
+    """
+    Read rows in order to change them.
+
+    The result rows are pairs of the id and the wire row, as the open block sees it.
+    """
+
+    table: TableRef
+    condition: Condition
+    columns: tuple[str, ...]
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return (self.table, *self.condition.tables)
+
+    def __str__(self) -> str:
+        return f"LIST {self.table.table} {shown(self.columns)}{where(self.condition)}"

@@ -291,9 +291,7 @@ class LocalDatabase(base.DatabaseWrapper):
         is_rowid = field.primary_key and declaration == "integer"
         if is_rowid:
             declaration += NUMBERED
-        collation = (
-            texts.COLLATION if codec.is_text and not self.engine.orders_by_code_point else None
-        )
+        collation = texts.COLLATION if codec.is_text and self.engine.has_collation else None
         if isinstance(codec, ScaledDecimalCodec):
             collation = None
             if codec.max_digits > decimals.EXACT_DIGITS:
@@ -347,7 +345,7 @@ class LocalDatabase(base.DatabaseWrapper):
         )
         decimals.register(connection)
         connection.create_function("JSON_CONTAINS", 2, json_contains, deterministic=True)
-        if not engine.orders_by_code_point:
+        if engine.has_collation:
             connection.create_collation(texts.COLLATION, _comparison(order))
         return connection
 

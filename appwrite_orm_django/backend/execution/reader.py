@@ -32,7 +32,7 @@ from appwrite_orm_django.backend.commands import (
     Periods,
     ValuesOf,
 )
-from appwrite_orm_django.backend.evaluation.commands import Fetch, LocalQuery
+from appwrite_orm_django.backend.evaluation.commands import CurrentRows, Fetch, LocalQuery
 from appwrite_orm_django.backend.execution import keyset
 from appwrite_orm_django.backend.periods import next_start, start_of
 from appwrite_orm_django.backend.values import (
@@ -114,6 +114,9 @@ class Requests:
 # The server counts no further (recording ``total-cap``).
 TOTAL_CAP = 5000
 
+# How often to ask for a total before counting the rows themselves.
+_COUNTS = 2
+
 Ask = Callable[[str | None, int], tuple[int, str | None]]
 
 
@@ -172,6 +175,8 @@ class Reader:
         from appwrite_orm_django.backend import commands
         from appwrite_orm_django.backend.execution import server_queries
 
+        if isinstance(command, CurrentRows):
+            return ((row[ROW_ID], row) for row in self._current_rows(command))
         if isinstance(command, commands.OneRow):
             return one_row(command, self)
         if isinstance(command, commands.Periods):
@@ -179,6 +184,13 @@ class Reader:
         if isinstance(command, server_queries.ServerQuery):
             return server_queries.run(command, self)
         raise TypeError(f"{command!r} is not a read command.")
+
+    def _current_rows(self, command: CurrentRows) -> Iterable[Row]:
+        transaction = self.connection.transaction
+        if transaction is not None and transaction.is_dirty(command.table):
+            return transaction.current(command.table, command.condition)
+        wanted = (ROW_ID, *command.columns)
+        return self.rows(Fetch(command.table, "", command.condition), command.condition, wanted)
 
     def _get(self, command: GetRow) -> list[tuple[Any, ...]]:
         return list(
@@ -196,9 +208,7 @@ class Reader:
         except RowNotFound:
             return []
         if row[ROW_ID] != row_id and not self.connection.engine.finds_ids_without_case:
-            # The server's cache, unlike its database, finds a row that was read under another
-            # spelling of its id.
-            return []
+            return []  # from the server's cache, which does not compare case
         self._note_versions(table, [row])
         return [row]
 
@@ -307,8 +317,18 @@ class Reader:
             found: list[Row] = self._asked(table, page)["rows"]
             return found
         answered = self._asked(table, page, total=True)
-        joint.total = answered["total"]
+        skips = any(query.method == "offset" for query in page)
+        if answered["total"] or self._is_none(skips, answered):
+            joint.total = answered["total"]
         return cast("list[Row]", answered["rows"])
+
+    def _is_none(self, skips: bool, answered: Mapping[str, Any]) -> bool:
+        """
+        Return whether a total of 0 is believed.
+
+        Some engines answer an error in counting so, but then without one in listing.
+        """
+        return not self.connection.engine.counts_errors_as_zero or not (skips or answered["rows"])
 
     def _asked(
         self, table: TableRef, page: Sequence[Query], *, total: bool = False
@@ -438,13 +458,15 @@ class Reader:
         engine = self.connection.engine
 
         def counted(where: list[Query], offset: int) -> dict[str, Any]:
-            order = [
-                queries.order_asc(SEQUENCE),
-                queries.select([ROW_ID]),
-                queries.limit(1),
-                queries.offset(offset),
-            ]
-            return self._asked(table, [*where, *order], total=True)
+            order = [queries.order_asc(SEQUENCE), queries.select([ROW_ID]), queries.limit(1)]
+            skipping = [queries.offset(offset)] if offset else []
+            for _ in range(_COUNTS):
+                page = self._asked(table, [*where, *order, *skipping], total=True)
+                if page["total"] or self._is_none(bool(offset), page):
+                    return page
+                if not page["rows"] and not self._asked(table, [*where, *order])["rows"]:
+                    return page
+            return {"total": len(self.ids(table, where)), "rows": []}
 
         def ask(after: str | None, offset: int) -> tuple[int, str | None]:
             beyond = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +12,9 @@ from django.apps import apps
 from django.db import DatabaseError
 
 from appwrite_orm_django.backend.commands import (
+    Changes,
     Condition,
+    Images,
     Membership,
     NewRow,
     Unique,
@@ -25,6 +27,7 @@ from appwrite_orm_django.backend.execution.parts import Parts
 from appwrite_orm_django.backend.planning.writes import unique_columns
 from appwrite_orm_django.backend.transactions.log import CreatedRow, Operation, wire_time
 from appwrite_orm_django.backend.transactions.staging import BATCH
+from appwrite_orm_django.backend.uniqueness import described, uniqueness_of
 from appwrite_orm_django.backend.values import ROW_ID, table_id
 from appwrite_orm_django.client import indexes, queries
 from appwrite_orm_django.client.errors import (
@@ -34,6 +37,7 @@ from appwrite_orm_django.client.errors import (
     cut,
 )
 from appwrite_orm_django.schema.from_server import read_index
+from appwrite_orm_django.schema.names import is_hidden
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.connection import Block, Connection, Reader
@@ -183,7 +187,8 @@ class Clash(NamedTuple):
 
     def tell(self, error: UniqueViolation, table: TableRef, further: str = "") -> None:
         """Describe the violation in an error, which keeps the details of the server's answer."""
-        values = cut(", ".join(map(repr, self.values)))
+        values = cut(", ".join(map(repr, self.values))) or "the same values"
+        hidden = described(self.columns)
         if self.columns == (ROW_ID,) and not self.exists:
             reason = f"Two new rows have the id {self.row_id}."
         elif self.columns == (ROW_ID,):
@@ -197,17 +202,27 @@ class Clash(NamedTuple):
             reason = f"Row {self.other_id} already has {values}."
         else:
             reason = f"Rows {self.row_id} and {self.other_id} would both have {values}."
-        constraint = ", ".join(f"{table.table}.{column}" for column in self.columns)
+        columns = self.columns
+        if hidden is not None:
+            columns, error.constraint = hidden.named_columns, hidden.name
+        constraint = ", ".join(f"{table.table}.{column}" for column in columns)
+        if hidden is not None:
+            constraint = f"{hidden.name} ({constraint})"
         error.args = (f"UNIQUE constraint failed: {constraint}\n{reason}{further}",)
-        error.table, error.columns, error.row_id = table.table, self.columns, self.row_id
-        error.column = self.columns[0] if len(self.columns) == 1 else None
+        error.table, error.columns, error.row_id = table.table, columns, self.row_id
+        error.column = columns[0] if len(columns) == 1 else None
         error.existing_id = self.other_id if self.exists else None
 
 
 def _clash(
     columns: tuple[str, ...], image: Row, row_id: str, other_id: str, *, exists: bool = True
 ) -> Clash:
-    return Clash(columns, tuple(image.get(column) for column in columns), row_id, other_id, exists)
+    hidden = described(columns)
+    shown = columns if hidden is None else hidden.named_columns
+    # Of a changed row, only the columns of the index may be known.
+    is_known = hidden is None or all(column in image for column in shown)
+    values = tuple(image.get(column) for column in shown) if is_known else ()
+    return Clash(columns, values, row_id, other_id, exists)
 
 
 def conflicting(
@@ -340,7 +355,10 @@ def explain(
 
 
 def _refusing(connection: Connection, table: TableRef, change: Change) -> Clash | None:
-    known = declared(table)
+    written = [row.data for row in change.created] + list(change.changed.values())
+    # A model of a migration's state has other constraints than the models of today.
+    hidden = {(key,): None for data in written for key in data if is_hidden(key)}
+    known = tuple(dict.fromkeys((*declared(connection, table), *hidden)))
     if (found := _met(connection.reader, table, known, change)) is not None:
         return found
     listed = indexes.list_indexes(connection.transport, table)
@@ -350,12 +368,13 @@ def _refusing(connection: Connection, table: TableRef, change: Change) -> Clash 
     return _met(connection.reader, table, tuple(others), change, ids=False) if others else None
 
 
-def declared(table: TableRef) -> Unique:
+def declared(connection: Connection, table: TableRef) -> Unique:
     """Return the columns of each unique index that the models of a table declare."""
     found: dict[tuple[str, ...], None] = {}
     for model in apps.get_models(include_auto_created=True):
         if not model._meta.proxy and table_id(model._meta.db_table) == table.table:
-            found.update(dict.fromkeys(unique_columns(model)))
+            uniqueness = uniqueness_of(model, connection.engine)
+            found.update(dict.fromkeys(uniqueness.indexes(unique_columns(model))))
     return tuple(found)
 
 
@@ -468,6 +487,15 @@ class Plan:
     def versions(self) -> dict[str, str]:
         return {row_id: row["$updatedAt"] for row_id, row in self.existing.items()}
 
+    def complete(self, completed: Callable[[Images], Changes]) -> None:
+        """Compute the hidden columns of all rows from what the rows will be."""
+        for row_id, data in completed(self.images()).items():
+            if row_id in self.changes:
+                self.changes[row_id].update(data)
+            else:
+                new = self.creations[row_id.lower()]
+                self.creations[row_id.lower()] = replace(new, data={**new.data, **data})
+
     def images(self) -> dict[str, dict[str, Any]]:
         """Return the rows as they will be after the write, by id."""
         changed = {row_id: {**row, **self.changes[row_id]} for row_id, row in self.existing.items()}
@@ -489,6 +517,7 @@ def plan(reader: Reader, command: UpsertRows) -> Plan:
     shown = [
         *(output.key for output in command.outputs if output.key),
         *(key for keys in command.unique for key in keys),
+        *command.reads,
     ]
     found = {
         unique_value(target, row, engine): row
@@ -514,6 +543,8 @@ def plan(reader: Reader, command: UpsertRows) -> Plan:
                 raise Clash((ROW_ID,), (row_id,), row_id, row_id, exists=False).error(command.table)
             result.creations[row_id.lower()] = row
         result.ids.append(row_id)
+    if command.completed is not None:
+        result.complete(command.completed)
     return result
 
 
@@ -531,11 +562,11 @@ def upsert_violation(reader: Reader, command: UpsertRows, planned: Plan) -> Clas
     if command.target != (ROW_ID,):
         for row in rows_like(reader, command.table, (ROW_ID,), given):
             return Clash((ROW_ID,), (row[ROW_ID],), row[ROW_ID], row[ROW_ID])
+    written = {key for data in planned.changes.values() for key in data}
     concerned = tuple(
         columns
         for columns in command.unique
-        if set(columns) != set(command.target)
-        and (planned.creations or set(columns) & set(command.changes))
+        if set(columns) != set(command.target) and (planned.creations or set(columns) & written)
     )
     return violation(reader, command.table, concerned, planned.images())
 
@@ -625,7 +656,7 @@ def _write(connection: Connection, block: Block, command: UpsertRows, planned: P
         if made is not None:
             rows = {row[ROW_ID].lower(): row for row in made}
             return WriteResult.of(command.outputs, [rows[row_id.lower()] for row_id in planned.ids])
-    if command.target == (ROW_ID,):
+    if command.target == (ROW_ID,) and command.completed is None:
         # A row keeps its id when it is changed. The server only has to detect a concurrent
         # deletion.
         block.forget_versions()

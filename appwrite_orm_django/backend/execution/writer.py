@@ -10,10 +10,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django.db import DatabaseError, DataError, NotSupportedError, OperationalError
+from django.db import DatabaseError, NotSupportedError, OperationalError
 
 from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.commands import (
+    Changes,
     Command,
     Condition,
     CountRows,
@@ -30,7 +31,13 @@ from appwrite_orm_django.backend.commands import (
     users_data,
 )
 from appwrite_orm_django.backend.evaluation.commands import Fetch
-from appwrite_orm_django.backend.execution import retries, upserts
+from appwrite_orm_django.backend.execution import (
+    hidden_columns,
+    increments,
+    races,
+    retries,
+    upserts,
+)
 from appwrite_orm_django.backend.execution.parts import Parts
 from appwrite_orm_django.backend.execution.upserts import Change
 from appwrite_orm_django.backend.transactions.log import Log, Operation
@@ -41,7 +48,6 @@ from appwrite_orm_django.client.errors import (
     AppwriteError,
     ColumnNotFound,
     InvalidRequest,
-    LimitExceeded,
     RowNotFound,
     ServerError,
     TransactionLimitExceeded,
@@ -52,126 +58,12 @@ from appwrite_orm_django.client.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from appwrite_orm_django.backend.commands import IncrementColumn
     from appwrite_orm_django.backend.connection import Block, Connection
     from appwrite_orm_django.client.queries import Query
     from appwrite_orm_django.client.references import TableRef
-    from appwrite_orm_django.client.transport import Transport
-    from appwrite_orm_django.engines import Engine
 
 
 Row = Mapping[str, Any]
-Bounds = tuple[float | None, float | None]
-
-
-def is_exact(engine: Engine, value: int | None, amount: int) -> bool:
-    """Return whether the server adds these integers exactly."""
-    most = engine.max_exact_sum
-    return value is None or max(abs(value), abs(amount), abs(value + amount)) <= most
-
-
-def exact_bounds(engine: Engine, bounds: Bounds) -> Bounds:
-    """Return the bounds of a column, narrowed to where the server adds exactly."""
-    low, high = bounds
-    most = engine.max_exact_sum
-    return (-most if low is None else max(low, -most), most if high is None else min(high, most))
-
-
-def check_bounds(command: IncrementColumn, value: int | None) -> None:
-    """
-    Check the result of an increment against the bounds of its column, which the server ignores.
-
-    Raises:
-        DataError: the result exceeds the maximum, or is below the minimum.
-    """
-    amount, limit = command.amount, command.bounds[command.amount > 0]
-    if value is None or limit is None:
-        return
-    if (value + amount - limit) * (1 if amount > 0 else -1) > 0:
-        raise DataError(
-            f"{value} {'+' if amount > 0 else '-'} {abs(amount)} = {value + amount} "
-            f"{'exceeds the maximum' if amount > 0 else 'is below the minimum'} {limit} of "
-            f"{command.table.table}.{command.column}."
-        )
-
-
-def run(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
-    """
-    Increment the column and return the row.
-
-    Raises:
-        LimitExceeded, DataError: the result would exceed a bound of the column.
-        ColumnNotFound, RowNotFound: there is no such column or row.
-    """
-    amount, transport, engine = command.amount, connection.transport, connection.engine
-    if abs(amount) > engine.max_exact_sum:
-        return _add_here(connection, command)
-    within = exact_bounds(engine, command.bounds)
-    try:
-        row = add(transport, command.table, command.row_id, command.column, amount, within)
-    except LimitExceeded:
-        if within[amount > 0] == command.bounds[amount > 0]:
-            raise
-        return _add_here(connection, command)
-    # A value beyond the opposite limit exceeds no bound here, but loses precision: the difference
-    # is added afterwards.
-    right = row[command.column]
-    if engine.adds_integers or is_exact(engine, right - amount, amount):
-        return row
-    lost = right - int(float(right - amount) + float(amount))
-    if not lost:
-        return row
-    parts = Parts("increments")
-    parts.written = 1
-    with parts.part(1):
-        return _add_here(connection, replace(command, amount=lost, bounds=(None, None)))
-
-
-def add(
-    transport: Transport, table: TableRef, row_id: str, column: str, amount: float, bounds: Bounds
-) -> Row:
-    """
-    Increment a column in one request and return the row, with the old ``$updatedAt``.
-
-    Raises:
-        LimitExceeded: the result would exceed a bound.
-        ColumnNotFound, RowNotFound: there is no such column or row.
-    """
-    place = (transport, table, row_id)
-    low, high = bounds
-    try:
-        if amount > 0:
-            return rows.increment_column(*place, column, amount, maximum=high)
-        return rows.decrement_column(*place, column, -amount, minimum=low)
-    except ColumnNotFound:
-        # The server answers the same for a missing row (recording ``increment``).
-        rows.get_row(*place)
-        raise
-
-
-def _add_here(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
-    place = (connection.transport, command.table, command.row_id)
-    for attempt in itertools.count(1):
-        row = rows.get_row(*place)
-        value = row[command.column]
-        if value is None:
-            return row
-        check_bounds(command, value)
-        with connection.own_block() as block:
-            block.note_versions(command.table, [row])
-            data = {command.column: value + command.amount}
-            block.log.append(Operation("update", command.table, command.row_id, data))
-            try:
-                block.commit()
-            except WriteRefused:
-                if attempt == retries.MAX_ATTEMPTS:
-                    raise
-            else:
-                return rows.get_row(*place)
-        retries.pause(attempt)
-    raise AssertionError  # unreachable: the last attempt raises
 
 
 _MAX_ATTEMPTS = 10
@@ -204,6 +96,7 @@ class Writer:
             staged=staging is not None,
         )
         with notice, own_write():
+            command = hidden_columns.completed(connection, command)
             return self._run_directly(command) if staging is None else staging.stage(command)
 
     def _run_directly(self, command: Command) -> WriteResult:
@@ -370,6 +263,8 @@ class Writer:
                 made = self.create_together(table, new) if new else []
             except UniqueViolation:
                 taken = upserts.conflicting(self.connection.reader, table, command.unique, new)
+                if not taken and not any(row.id_is_ours for row in new):
+                    break  # another spelling of an id, which cannot be looked up everywhere
                 new = tuple(row.with_another_id() for row in new if id(row) not in taken)
             else:
                 return (
@@ -405,7 +300,7 @@ class Writer:
         permissions = columns.pop(PERMISSIONS, None)
         if not columns and permissions is None:
             return rows.get_row(self.transport, table, row_id)
-        first, second = operators.text_in_two_writes(columns)
+        first, second = operators.in_two_writes(self.connection.engine, table, row_id, columns)
         parts = Parts(f"columns of {table.table}/{row_id}")
         try:
             with parts.part(len(first)):
@@ -452,7 +347,9 @@ class Writer:
                 with parts.part(1):
                     changed += self.update_row(UpdateRow(command.table, row_id, command.data)).count
             return WriteResult(changed)
-        first, second = operators.text_in_two_writes(command.data)
+        first, second = operators.in_two_writes(
+            self.connection.engine, command.table, None, command.data
+        )
         for split in self.connection.reader.splits(command.condition):
             if not first:
                 changed += self.connection.reader.count(CountRows(command.table, command.condition))
@@ -471,20 +368,19 @@ class Writer:
     def _update_alike(
         self, command: UpdateRows, data: Mapping[str, Any], split: list[Query]
     ) -> int:
+        table = command.table
+
+        def refused(error: ServerError) -> None:
+            self._raise_violation(error, table, lambda: self._changes_of(table, split, data))
+
         try:
-            return rows.update_rows(self.transport, command.table, data, split)
+            return races.update_rows(self.connection, table, data, split, refused)
         except InvalidRequest as error:
             if not _refuses_bulk(error):
                 raise
             return self._one_at_a_time(
-                command.table, split, lambda row_id: self.write_row(command.table, row_id, data)
+                table, split, lambda row_id: self.write_row(table, row_id, data)
             )
-        except ServerError as error:
-            if error.code == 500:
-                self._raise_violation(
-                    error, command.table, lambda: self._changes_of(command.table, split, data)
-                )
-            raise
 
     def _changes_of(self, table: TableRef, split: list[Query], data: Mapping[str, Any]) -> Change:
         return Change(changed=dict.fromkeys(self.connection.reader.ids(table, split), data))
@@ -519,9 +415,11 @@ class Writer:
             )
 
     def increment(self, command: IncrementColumn) -> WriteResult:
+        if self.connection.engine.race_is_server_error:
+            return races.increment(self.connection, command)
         for attempt in itertools.count(1):
             try:
-                row = run(self.connection, command)
+                row = increments.run(self.connection, command)
             except RowNotFound:
                 return WriteResult(0)
             except (UniqueViolation, ServerError) as error:
@@ -549,6 +447,8 @@ class Writer:
         request.
         """
         parts, changed = self._parts(command.table), 0
+        if command.row_id is not None:
+            return self._update_one(command, command.row_id)
         if not command.depends_on_row:
             for ids, data in _grouped(self._computed(command)):
                 with parts.part(len(ids)):
@@ -562,12 +462,20 @@ class Writer:
                     changed += self._write_current(command, block, batch)
         return WriteResult(changed)
 
-    def _computed(self, command: UpdateFromQuery) -> dict[str, Mapping[str, Any]]:
+    def _update_one(self, command: UpdateFromQuery, row_id: str) -> WriteResult:
+        result = self.update_from_query(replace(command, row_id=None))
+        if result.count:
+            with suppress(RowNotFound):
+                result.row = rows.get_row(self.transport, command.table, row_id)
+        return result
+
+    def _computed(self, command: UpdateFromQuery) -> Changes:
         """Return the columns to write, by row id."""
-        return {
+        changes: Changes = {
             command.encode_id(row_id): command.write(tuple(values))
             for row_id, *values in self.connection.reader.run(command.source)
         }
+        return changes if command.completed is None else command.completed(changes)
 
     def _write_alike(self, table: TableRef, ids: tuple[str, ...], data: Mapping[str, Any]) -> int:
         if len(ids) > 1:
@@ -639,7 +547,7 @@ class Writer:
 
     def _delete_alike(self, table: TableRef, split: list[Query]) -> int:
         try:
-            return rows.delete_rows(self.transport, table, split)
+            return races.delete_rows(self.connection, table, split)
         except InvalidRequest as error:
             if not _refuses_bulk(error):
                 raise

@@ -574,7 +574,7 @@ def _pattern(operator: str, *, ignores_case: bool) -> Translator:
             # ``startsWith`` means "contains, with case", and ``contains`` ignores case.
             filter_ = queries.contains if ignores_case else queries.starts_with
             return leaf(filter_(key, str(value)), exact=False)
-        if ignores_case:
+        if ignores_case and not (operator == "ends_with" and scope.engine.ends_before_newline):
             return leaf(getattr(queries, f"not_{operator}")(key, str(value)))
         return leaf(queries.is_not_null(key), exact=False)
 

@@ -458,7 +458,15 @@ def _update_from_query(
     unique = unique_columns(query.get_meta().model)
     is_blind = by_id and not depends_on_row
     return UpdateFromQuery(
-        table, command, codec_for(pk).encode, write, depends_on_row, is_blind, unique, model
+        table,
+        command,
+        codec_for(pk).encode,
+        write,
+        depends_on_row,
+        is_blind,
+        unique,
+        model,
+        (*data, *map(column_key, fields)),
     )
 
 

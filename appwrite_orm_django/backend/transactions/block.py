@@ -11,6 +11,7 @@ from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.commands import (
+    Changes,
     Command,
     Condition,
     CreateRows,
@@ -25,7 +26,7 @@ from appwrite_orm_django.backend.commands import (
     WriteResult,
 )
 from appwrite_orm_django.backend.evaluation.commands import Fetch
-from appwrite_orm_django.backend.execution import upserts, writer
+from appwrite_orm_django.backend.execution import increments, upserts
 from appwrite_orm_django.backend.execution.parts import Parts
 from appwrite_orm_django.backend.transactions import commit, staging, versions
 from appwrite_orm_django.backend.transactions.log import (
@@ -37,6 +38,7 @@ from appwrite_orm_django.backend.transactions.log import (
     touched_ids,
 )
 from appwrite_orm_django.backend.values import MOMENTS, ROW_ID
+from appwrite_orm_django.client import operators
 from appwrite_orm_django.client.errors import UniqueViolation
 from appwrite_orm_django.client.transactions import MAX_OPERATIONS
 
@@ -327,14 +329,14 @@ class Transaction:
         if not self._exists(command.table, command.row_id):
             return WriteResult(0)
         self._check_unique(command.table, [command.row_id], command.data, command.unique)
-        self.log.append(Operation("update", command.table, command.row_id, command.data))
+        self._change(command.table, command.row_id, command.data)
         return WriteResult(1)
 
     def _update_rows(self, command: UpdateRows) -> WriteResult:
         ids = self._ids(command.table, command.condition)
         self._check_unique(command.table, ids, command.data, command.unique)
         for row_id in ids:
-            self.log.append(Operation("update", command.table, row_id, command.data))
+            self._change(command.table, row_id, command.data)
         return WriteResult(len(ids))
 
     def _check_unique(
@@ -358,6 +360,14 @@ class Transaction:
         if clash:
             raise clash.error(table)
 
+    def current(self, table: TableRef, condition: Condition) -> list[dict[str, Any]]:
+        """
+        Return the rows that a bulk write affects, as the log leaves them.
+
+        The commit checks that the committed ones are unchanged.
+        """
+        return self._current(table, self._ids(table, condition))
+
     def _current(self, table: TableRef, ids: Sequence[str]) -> list[dict[str, Any]]:
         states = [state for row_id in ids if (state := self.state(table, row_id)) is not None]
         touched = touched_ids(states)
@@ -371,23 +381,21 @@ class Transaction:
         with self.blindly():
             current = self._current(command.table, [command.row_id])
         engine, amount = self.connection.engine, command.amount
-        if not all(writer.is_exact(engine, row.get(command.column), amount) for row in current):
+        if not all(increments.is_exact(engine, row.get(command.column), amount) for row in current):
             # The sum is computed here, and is valid only for the version of the row that was read.
             current = self._current(command.table, [command.row_id])
         for row in current:
             value = row.get(command.column)
-            writer.check_bounds(command, value)
-            if value is None or writer.is_exact(engine, value, amount):
+            increments.check_bounds(command, value)
+            if value is None or increments.is_exact(engine, value, amount):
                 # Null plus anything is null, and exceeds no bound.
-                bounds = (
-                    command.bounds if value is None else writer.exact_bounds(engine, command.bounds)
-                )
+                is_idle = value is None and not engine.increments_nulls
                 operation = Operation(
                     "increment",
                     command.table,
                     command.row_id,
                     {command.column: amount},
-                    bounds=bounds,
+                    bounds=command.bounds if is_idle else engine.limits(command.bounds),
                 )
             else:
                 operation = Operation(
@@ -400,13 +408,21 @@ class Transaction:
         with self.blindly() if command.is_blind else nullcontext():
             computed = self.connection.reader.run(command.source)
             # A join may return a row several times.
-            changes = {
+            changes: Changes = {
                 command.encode_id(key): command.write(tuple(values)) for key, *values in computed
             }
+        if command.completed is not None:
+            changes = command.completed(changes)
         for row_id, data in changes.items():
             self._check_unique(command.table, [row_id], data, command.unique)
-            self.log.append(Operation("update", command.table, row_id, data))
+            self._change(command.table, row_id, data)
         return WriteResult(len(changes))
+
+    def _change(self, table: TableRef, row_id: str, data: Mapping[str, Any]) -> None:
+        state = self.log.state(table, row_id)
+        if not self.connection.engine.keeps_operator_text and (state is None or not state.created):
+            operators.refuse_operator_text(table, row_id, data)
+        self.log.append(Operation("update", table, row_id, data))
 
     def _delete(self, command: DeleteRows) -> WriteResult:
         if command.row_id is not None:

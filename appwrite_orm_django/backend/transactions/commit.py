@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from django.db import DatabaseError, NotSupportedError, OperationalError
 
 from appwrite_orm_django.backend.commands import Condition, Membership, NewRow, Unique, UpdateRows
-from appwrite_orm_django.backend.execution import upserts
+from appwrite_orm_django.backend.execution import retries, upserts
+from appwrite_orm_django.backend.execution.increments import add
 from appwrite_orm_django.backend.execution.parts import NOTHING_WRITTEN
-from appwrite_orm_django.backend.execution.writer import add, refuse_moments
+from appwrite_orm_django.backend.execution.writer import refuse_moments
 from appwrite_orm_django.backend.transactions import staging, versions
 from appwrite_orm_django.backend.transactions.log import Key, Operation, key_of
 from appwrite_orm_django.backend.values import ROW_ID
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.backend.transactions.log import Log
     from appwrite_orm_django.backend.transactions.versions import Seen
+    from appwrite_orm_django.engines import Engine
 
 _SWEEP_ONE_IN = 200
 _TTL_S = 60
@@ -253,9 +255,12 @@ def _without_what_exists(block: Block, folded: list[Operation]) -> list[Operatio
     ]
 
 
-def _is_one_request(operation: Operation) -> bool:
+def _is_one_request(operation: Operation, engine: Engine) -> bool:
     if operation.action == "increment":
-        return len(operation.data) == 1
+        # An increment whose answer does not tell whether it was applied cannot be repeated.
+        return len(operation.data) == 1 and not engine.race_is_server_error
+    if not engine.keeps_operator_text:
+        return True
     return operation.action != "update" or not any(
         map(operators.looks_like_operator, operation.data.values())
     )
@@ -339,12 +344,21 @@ class _Commit:
         Returns:
             The row with its moments if a single row was written without a transaction, else None.
         """
+        engine = self.connection.engine
         if not (self.checked or self.new_locks):
-            if len(self.folded) == 1 and _is_one_request(self.folded[0]):
+            if len(self.folded) == 1 and _is_one_request(self.folded[0], engine):
                 return self._send(self.folded[0])
             if not staging.without_moments(self.folded):
                 return None
-        for _ in range(_MAX_ATTEMPTS):
+        if not engine.keeps_operator_text:
+            for operation in self.folded:
+                operators.refuse_operator_text(operation.table, operation.row_id, operation.data)
+        self._transaction()
+        return None
+
+    def _transaction(self) -> None:
+        attempts = races = 0
+        while attempts < _MAX_ATTEMPTS:
             try:
                 transaction_id, mark = self._stage()
                 self._check()
@@ -354,12 +368,19 @@ class _Commit:
             try:
                 self._commit(transaction_id, mark)
             except TransactionConflict as error:
+                if error.type == "transaction_failed" and races < retries.MAX_ATTEMPTS:
+                    # Nothing was written: on an engine without row locks, another write of a row
+                    # was under way.
+                    races += 1
+                    retries.pause(races)
+                    continue
+                attempts += 1
                 if self.account is not None or not self._passes_spent_claims():
                     raise self._explained(error) from error
             else:
                 if mark is not None and random.randrange(_SWEEP_ONE_IN) == 0:  # noqa: S311 - a frequency, not a secret
                     staging.sweep(self.transport, self.claims)
-                return None
+                return
         (table, row_id), *more = self.read
         claimed = f"and {len(more)} more rows were claimed" if more else "was claimed"
         raise _conflict(f"{table.table}/{row_id} {claimed}")

@@ -16,6 +16,7 @@ from django.db import DataError, IntegrityError
 from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.backend.changing import announced
 from appwrite_orm_django.backend.defaults import fill_of
+from appwrite_orm_django.backend.execution.hidden_columns import HiddenValues
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.management.commands._key import WithKey
 from appwrite_orm_django.schema.definitions import Database
@@ -81,6 +82,11 @@ class Command(WithKey, BaseCommand):
             help="Rename the column of the field old to that of the field new, instead of adding a column. May be repeated.",
         )
         parser.add_argument(
+            "--verify-unique",
+            action="store_true",
+            help="Read all rows of tables with hidden columns of unique constraints, and correct the values that other clients have left wrong or missing.",
+        )
+        parser.add_argument(
             "--timeout",
             type=float,
             default=300.0,
@@ -108,7 +114,10 @@ class Command(WithKey, BaseCommand):
         models = chosen_models(alias, options["app_label"], options["model"])
         try:
             wanted = read_models(
-                connection.database_id, models, partial(fill_of, connection=connection)
+                connection.database_id,
+                models,
+                partial(fill_of, connection=connection),
+                connection.engine,
             )
             if options["app_label"] is None:
                 wanted = with_own_tables(wanted)
@@ -119,10 +128,14 @@ class Command(WithKey, BaseCommand):
                 options["prune"],
                 read_renames(options["rename"], models),
                 options["app_label"] is None,
+                options["verify_unique"],
+                connection.engine,
             )
             plan = plan_for(connection.transport, wanted, settings)
             requests = (
-                requests_of(connection.transport, plan, engine=connection.engine)
+                requests_of(
+                    connection.transport, plan, HiddenValues(connection), engine=connection.engine
+                )
                 if options["dry_run"]
                 else None
             )
@@ -183,6 +196,7 @@ class Command(WithKey, BaseCommand):
                 agree=lambda current: agreed.issuperset(current.destructive),
                 deadline_s=options["timeout"],
                 engine=connection.engine,
+                hidden=HiddenValues(connection),
             )
         if advance is not None:
             self.stdout.write(f"  {len(done)} steps... {self.style.SUCCESS('OK')}")

@@ -56,7 +56,9 @@ class Command(WithKey, BaseCommand):
             database = read_recorded(connection.transport, database)
         else:
             try:
-                database = read_models(connection.database_id, models)
+                database = read_models(
+                    connection.database_id, models, engine=connection.known_engine
+                )
             except (UnsupportedModel, SchemaTooLarge) as error:
                 raise CommandError(str(error)) from error
         return export(

@@ -21,6 +21,8 @@ from appwrite_orm_django.schema.steps import (
     DropIndex,
     DropTable,
     FillColumn,
+    FillUnique,
+    NoLongerWritten,
     Plan,
     ReadOtherwise,
     RenameColumn,
@@ -28,6 +30,7 @@ from appwrite_orm_django.schema.steps import (
     Step,
     TryIndex,
 )
+from appwrite_orm_django.schema.unique import HiddenValues
 from appwrite_orm_django.schema.waiting import Waiter
 
 from . import columns, indexes, tables
@@ -45,6 +48,8 @@ _CARRY_OUT: dict[type[Step], Callable[..., Steps]] = {
     ChangeColumn: columns.change,
     ReplaceColumn: columns.replace_by_others,
     ReadOtherwise: columns.read_otherwise,
+    FillUnique: columns.fill_unique,
+    NoLongerWritten: columns.no_longer_written,
     CreateIndex: indexes.create,
     TryIndex: indexes.try_out,
     ChangeTable: tables.change,
@@ -64,6 +69,7 @@ class Application:
         refuse_outside: whether to raise an error when a range or choices become narrower and rows
             hold other values; such rows are left unchanged otherwise.
         engine: the rules by which the server compares texts and alters tables.
+        hidden: computes the values of hidden columns; needed if the plan has any.
         progress: called with each finished step, in the calling thread.
         clock: returns monotonic seconds; tests replace it.
         sleep: waits for a number of seconds; tests replace it.
@@ -79,13 +85,14 @@ class Application:
         deadline_s: float = 300.0,
         refuse_outside: bool = False,
         engine: Engine = MARIADB,
+        hidden: HiddenValues | None = None,
         progress: Progress = lambda _step: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._refuse_outside = refuse_outside
         self._work = self.work_class(
-            transport, plan, Waiter(deadline_s, clock, sleep), engine, progress
+            transport, plan, Waiter(deadline_s, clock, sleep), engine, progress, hidden
         )
 
     def run(self) -> Outcome:
@@ -103,7 +110,11 @@ class Application:
         """
         work = self._work
         preflight.refuse(
-            work.transport, work.plan, work.engine.equality_key, outside=self._refuse_outside
+            work.transport,
+            work.plan,
+            work.engine.equality_key,
+            work.hidden,
+            outside=self._refuse_outside,
         )
         work.record(work.plan.unrecorded)
         waiting: dict[type[Step], list[Step]] = defaultdict(list)

@@ -46,6 +46,8 @@ from appwrite_orm_django.schema.steps import (
     DropColumn,
     DropIndex,
     FillColumn,
+    FillUnique,
+    NoLongerWritten,
     ReadOtherwise,
     RenameColumn,
     ReplaceColumn,
@@ -488,6 +490,22 @@ def _make_successor(work: Work, table: str, successor: Column) -> None:
 
 def read_otherwise(work: Work, steps: Sequence[ReadOtherwise]) -> Steps:
     work.record([Record(step.table, step.key, step.after) for step in steps])
+    return work.done(steps)
+
+
+def fill_unique(work: Work, steps: Sequence[FillUnique]) -> Steps:
+    by_table: dict[str, list[Column]] = {}
+    for step in steps:
+        by_table.setdefault(step.table, []).append(step.column)
+    for table, columns in by_table.items():
+        if work.has_rows(table):
+            work.fill_unique(table, [one.hidden for one in columns if one.hidden is not None])
+        work.record(records_of(table, columns))
+    return work.done(steps)
+
+
+def no_longer_written(work: Work, steps: Sequence[NoLongerWritten]) -> Steps:
+    work.forget((step.table, step.column.key) for step in steps)
     return work.done(steps)
 
 

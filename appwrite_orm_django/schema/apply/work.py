@@ -13,10 +13,11 @@ from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.engines import Engine
 from appwrite_orm_django.schema import preflight, records, rows
-from appwrite_orm_django.schema.definitions import Column, Index
+from appwrite_orm_django.schema.definitions import Column, Hidden, Index
 from appwrite_orm_django.schema.from_server import read_column, read_index
-from appwrite_orm_django.schema.names import copies_prefix
+from appwrite_orm_django.schema.names import copies_prefix, is_hidden
 from appwrite_orm_django.schema.steps import CreateIndex, Plan, ReplaceColumn, Step
+from appwrite_orm_django.schema.unique import HiddenValues, values_with
 from appwrite_orm_django.schema.waiting import Waiter
 
 from .outcome import Outcome
@@ -42,12 +43,19 @@ class Work:
     """
 
     def __init__(
-        self, transport: Transport, plan: Plan, waiter: Waiter, engine: Engine, progress: Progress
+        self,
+        transport: Transport,
+        plan: Plan,
+        waiter: Waiter,
+        engine: Engine,
+        progress: Progress,
+        hidden: HiddenValues | None = None,
     ) -> None:
         self.transport = transport
         self.plan = plan
         self.waiter = waiter
         self.engine = engine
+        self.hidden = hidden
         self.progress = progress
         self.new_tables: set[str] = set()
         self.outcome = Outcome()
@@ -78,10 +86,12 @@ class Work:
         return rows.count_without_value(self.transport, self.ref(table), column.key)
 
     def refuse_duplicates(self, step: CreateIndex) -> None:
-        # Check again, because new columns have values only now.
-        preflight.refuse_duplicates(
-            self.transport, self.ref(step.table), step.index, self.engine.equality_key
-        )
+        # Check again, because new columns have values only now. Those of hidden columns were
+        # checked when they were written.
+        if not any(map(is_hidden, step.index.columns)):
+            preflight.refuse_duplicates(
+                self.transport, self.ref(step.table), step.index, self.engine.equality_key
+            )
 
     def enforces(self, table: str, index: Index) -> bool:
         """
@@ -124,6 +134,10 @@ class Work:
             else None
         )
         rows.fill(self.transport, self.ref(table), key, value, until)
+
+    def fill_unique(self, table: str, hidden: Sequence[Hidden]) -> None:
+        """Write the values of hidden columns to the rows that do not have them."""
+        values_with(self.hidden).fill(table, hidden)
 
     def copy(self, step: ReplaceColumn, successor: Column) -> None:
         rows.copy(self.transport, self.ref(step.table), step.before, successor)

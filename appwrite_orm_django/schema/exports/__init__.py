@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from appwrite_orm_django.schema.definitions import Database
+from appwrite_orm_django.schema.unique import without_hidden
 
 from .appwrite_cli import project_file
 from .firebase import firestore_rules
@@ -19,6 +20,10 @@ from .relations import Relation, relations_of
 from .sql import DIALECTS, ddl
 
 __all__ = ["DIALECTS", "FORMATS", "Relation", "export", "relations_of"]
+
+#: The formats for other databases and for readers of the data model. Hidden columns are how Appwrite
+#: enforces unique constraints.
+_WITHOUT_HIDDEN = frozenset({"sql", "mermaid", "firebase"})
 
 FORMATS = ("text", "json", "sql", "mermaid", "appwrite", "firebase")
 
@@ -43,6 +48,8 @@ def export(
         endpoint: the endpoint of the server; used by ``appwrite``.
         project: the id of the project; used by ``appwrite``.
     """
+    if format_ in _WITHOUT_HIDDEN:
+        database = without_hidden(database)
     if format_ == "sql":
         return ddl(database, relations, dialect)
     if format_ == "mermaid":
