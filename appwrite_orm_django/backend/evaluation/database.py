@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import EmptyResultSet
 from django.db import DataError, OperationalError
 from django.db.backends.sqlite3 import base, features, operations
 from django.db.models import Field, Model
@@ -104,6 +105,12 @@ class LocalOperations(operations.DatabaseOperations):
 
     def prep_for_iexact_query(self, x: Any) -> Any:
         return x
+
+    def prep_for_like_query(self, x: Any) -> str:
+        if "\0" in str(x):
+            # For SQLite, the pattern would end there. No row of ours has the character.
+            raise EmptyResultSet
+        return super().prep_for_like_query(x)
 
 
 class LocalFeatures(features.DatabaseFeatures):

@@ -325,13 +325,7 @@ def _operand(lookup: Any, scope: Scope) -> tuple[str, Codec, Any] | None:
         return None
     if type(lookup.rhs) is Value:
         rhs = lookup.lhs.output_field.get_prep_value(rhs)
-    prepared = _prepared(lookup, rhs, scope)
-    return None if _is_cut(prepared, scope) else (*column, prepared)
-
-
-def _is_cut(value: Any, scope: Scope) -> bool:
-    """Return whether the server would compare with only a part of a text."""
-    return scope.engine.cuts_at_nul and isinstance(value, str) and "\0" in value
+    return (*column, _prepared(lookup, rhs, scope))
 
 
 _NEGATED = {
@@ -445,6 +439,8 @@ def _iexact(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
     if scope.engine.folds_text:
         return compare("equal", *operand, truth_value)
     key, codec, value = operand
+    if scope.engine.cuts_at_nul and "\0" in str(value):
+        return _beyond_every_value("equal", key, 0, truth_value)
     if not truth_value or value == "" or not _takes_pattern(key, codec, value, scope.engine):
         return UNKNOWN
     return leaf(queries.contains(key, str(value)), exact=False)
@@ -471,8 +467,6 @@ def _range(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
         return UNKNOWN
     key, codec = column
     low, high = (_prepared(lookup, bound, scope) for bound in bounds)
-    if _is_cut(low, scope) or _is_cut(high, scope):
-        return UNKNOWN
     parts = (
         _in_order(scope, "greater_than_equal", key, codec, low, truth_value),
         _in_order(scope, "less_than_equal", key, codec, high, truth_value),
@@ -501,8 +495,6 @@ def _in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
     around: list[Narrowing] = []
     for value in constants:
         prepared = _prepared(lookup, value, scope)
-        if _is_cut(prepared, scope):
-            continue  # no row can hold it
         try:
             if codec.below(prepared) is not None:
                 continue
@@ -555,9 +547,10 @@ def _takes_pattern(key: str, codec: Codec, value: Any, engine: Engine) -> bool:
     """Return whether a filter for part of a text may have this value."""
     # 1.9.6 does not escape a backslash (recording ``collation-like``); `$id` does not support
     # ``contains``.
-    if type(codec) is not Codec or key.startswith("$") or "\\" in str(value):
+    text = str(value)
+    if type(codec) is not Codec or key.startswith("$") or "\\" in text:
         return False
-    return not (engine.refuses_dollar and _DOLLAR_BEFORE_LETTER.search(str(value)))
+    return not (engine.refuses_dollar and _DOLLAR_BEFORE_LETTER.search(text))
 
 
 def _pattern(operator: str, *, ignores_case: bool) -> Translator:
@@ -574,6 +567,8 @@ def _pattern(operator: str, *, ignores_case: bool) -> Translator:
         if operand is None:
             return UNKNOWN
         key, codec, value = operand
+        if scope.engine.cuts_at_nul and "\0" in str(value):
+            return _beyond_every_value("equal", key, 0, truth_value)
         if not _takes_pattern(key, codec, value, scope.engine):
             return UNKNOWN
         if value == "":
