@@ -14,10 +14,16 @@ from appwrite_local.adapter import LocalAdapter
 from appwrite_local.messages import Request, Response
 from appwrite_local.server import LocalServer
 from appwrite_orm_django.client.transport import RequestRecord, Transport
+from appwrite_orm_django.engines import ENGINES
+from appwrite_orm_django.schema import migrate as schema_migrate
+from appwrite_orm_django.schema.definitions import Database
+from appwrite_orm_django.schema.migrate import Options
 from appwrite_orm_django.schema.wire import INLINE_OLD
 from tests import real
 from tests.real.names import RealServer
 
+#: The rules of the local servers in these tests.
+ENGINE = ENGINES[settings.ENGINE]
 ENDPOINT = "http://local.invalid/v1"
 
 
@@ -76,6 +82,13 @@ def a_server(**options: Any) -> Any:
     if real.server():
         return RealServer()
     return LocalServer(**{"index_lag": 0, "engine": settings.ENGINE, **options})
+
+
+def migrate(
+    transport: Transport, wanted: Database, options: Options | None = None, **how: Any
+) -> list[str]:
+    """Migrate a server of this run's engine."""
+    return schema_migrate.migrate(transport, wanted, options, **{"engine": ENGINE, **how})
 
 
 def connect(server: LocalServer | RealServer) -> Transport:
