@@ -17,8 +17,6 @@ from appwrite_orm_django.checks.messages import Messages, warning
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.schema.routing import aliases_with_models, apps_elsewhere
 
-__all__ = ["check_unapplied"]
-
 
 def check_unapplied(app_configs: Any = None, **_: Any) -> Messages:
     """

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from django.apps import apps
 from django.db import connections, router
 
-__all__ = ["alias_of_permissions", "create_permissions"]
-
 
 def alias_of_permissions() -> str | None:
     """Return the alias that holds permissions and content types; None without ``auth``."""
