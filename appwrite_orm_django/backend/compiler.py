@@ -56,9 +56,7 @@ class SQLCompiler(compiler.SQLCompiler):
     # Set by get_select(). A query for whole instances needs little of what Django works out.
     _whole: WholeModel | None = None
 
-    def __new__(
-        cls, query: Any, connection: Any, using: str | None, *args: Any, **kwargs: Any
-    ) -> Any:
+    def __new__(cls, query: Any, _connection: Any, using: str | None, *_: Any, **__: Any) -> Any:
         # Generic relations read content types from the database of the object that they relate.
         elsewhere = home_of_content_types(query, using)
         return query.get_compiler(using=elsewhere) if elsewhere else super().__new__(cls)

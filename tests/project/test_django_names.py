@@ -33,6 +33,7 @@ DOCUMENTED = re.compile(
 )
 DOCUMENTED_NAMES = {
     "django.contrib.auth.models.Permission",
+    "django.contrib.contenttypes.fields.GenericForeignKey",
     "django.contrib.contenttypes.models.ContentType",
     "django.core.cache.backends.db.DatabaseCache",
     "django.db.migrations.RunPython",
