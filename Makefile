@@ -25,7 +25,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(DEMO_STAMP): pyproject.toml | $(BIN)/python
-	@echo "Installing Django, Appwrite's SDK and the demo's data: some 25 packages."
+	@echo "Installing Django, Appwrite's SDK and the demo's data: some 20 packages."
 	@$(PIP) --editable ".[demo]"
 	@touch $@
 
