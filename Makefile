@@ -161,6 +161,12 @@ real: install
 	@test -n "$$APPWRITE_TEST_ENDPOINT" -a -n "$$APPWRITE_TEST_PROJECT" -a -n "$$APPWRITE_TEST_KEY" || { echo "Set APPWRITE_TEST_ENDPOINT, APPWRITE_TEST_PROJECT and APPWRITE_TEST_KEY."; exit 2; }
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -r fE $(REAL)
 
+# Before a release: sdist and wheel, their metadata and contents, the wheel in a fresh environment, the documentation.
+.PHONY: release-check
+release-check: install
+	@$(PIP) --quiet --editable ".[release]"
+	.ci/release-check "$(abspath $(BIN)/python)"
+
 .PHONY: clean
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache docs/_build
