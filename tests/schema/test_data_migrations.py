@@ -21,6 +21,7 @@ from appwrite_orm_django.checks.migrations import check_unapplied
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.errors import ConnectionFailed, RowNotFound
 from appwrite_orm_django.client.references import TableRef
+from appwrite_orm_django.management.commands import migrate as migrate_command
 from appwrite_orm_django.management.commands.migrate import Command as MigrateCommand
 from appwrite_orm_django.schema.errors import DuplicateRows
 from appwrite_orm_django.schema.from_models import models_of, read_models
@@ -425,6 +426,12 @@ class TestWithoutDatabase:
     def test_an_app_elsewhere_sends_appwrite_nothing(self, transport):
         assert "appwrite" not in run("migrate", "auth")
         assert read_database(transport, "library") is None
+
+    def test_a_default_database_on_appwrite_is_migrated_once(self, monkeypatch):
+        monkeypatch.setattr(migrate_command, "aliases_with_models", lambda: ["default"])
+        out = run("migrate")
+        assert out.count("Operations to perform:") == 1
+        assert "default (" not in out
 
     def test_an_explicit_database_is_the_only_one(self, transport):
         run("migrate", database="default")

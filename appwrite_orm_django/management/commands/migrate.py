@@ -74,7 +74,7 @@ class Command(MigrateCommand):
         """Migrate the default database, then the Appwrite databases; end with the last status."""
         label = options["app_label"]
         ended: SystemExit | None = None
-        for alias in (DEFAULT_DB_ALIAS, *aliases_with_models()):
+        for alias in dict.fromkeys((DEFAULT_DB_ALIAS, *aliases_with_models())):
             elsewhere = apps_elsewhere(alias)
             if alias != DEFAULT_DB_ALIAS and label in elsewhere:
                 continue
