@@ -1,8 +1,12 @@
-# Everything a newcomer needs: make demo, make test. Both make .venv first.
+# Everything a newcomer needs: make demo, make test-quick, make test. All make .venv first.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# What is installed: for the demo only, and for everything else.
+DEMO_STAMP := $(VENV)/.demo
 STAMP := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.docs
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
 # How long make hammer goes on: at least so many seconds, and until there were so many reads.
 DURATION ?= 60
 READS ?= 200000
@@ -16,19 +20,39 @@ repeat = @echo "To repeat this run: make $@ SEED=$(SEED) $(1)"
 .PHONY: install
 install: $(STAMP)
 
-$(STAMP): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test,docs]"
-	touch $(STAMP)
+$(BIN)/python:
+	@echo "Making $(VENV)."
+	@$(PYTHON) -m venv $(VENV)
+
+$(DEMO_STAMP): pyproject.toml | $(BIN)/python
+	@echo "Installing Django, Appwrite's SDK and the demo's data: some 20 packages."
+	@$(PIP) --editable ".[demo]"
+	@touch $@
+
+$(STAMP): pyproject.toml | $(BIN)/python
+	@echo "Installing what the tests need: some 100 packages, a few minutes without a package cache."
+	@$(PIP) --quiet --editable ".[test]"
+	@touch $(DEMO_STAMP) $@
+
+$(DOCS_STAMP): pyproject.toml | $(BIN)/python
+	@$(PIP) --quiet --editable ".[docs]"
+	@touch $@
 
 # The engine under the demo's local Appwrite: make demo ENGINE=mongodb.
 ENGINE ?= mariadb
 .PHONY: demo
-demo: install
+demo: $(DEMO_STAMP)
 	APPWRITE_ENGINE=$(ENGINE) $(BIN)/python manage.py demo
+
+# A first look, under a minute on two cores: settings, checks, errors, plans of migrations, models, keys of the cache.
+QUICK := tests/checks tests/client tests/orm tests/schema/test_plan.py tests/schema/test_command.py tests/project/test_contracts.py
+.PHONY: test-quick
+test-quick: install
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest -q -n 2 $(QUICK)
 
 .PHONY: test
 test: install
+	@echo "The whole suite takes about 10 minutes on two cores; make test-quick takes one."
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 tests
 
 # Recordings of real servers, in the process and over a socket; they lie in ../shared/conformance or APPWRITE_CONFORMANCE.
@@ -50,7 +74,7 @@ format: install
 
 # The documentation site, in docs/_build/html; a warning is an error.
 .PHONY: docs
-docs: install
+docs: install $(DOCS_STAMP)
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
 
 # Everything of docs/explanation/speed.md, in under 20 minutes; --quick for a look: make bench BENCH=--quick.
@@ -138,6 +162,12 @@ WORKERS ?= 2
 real: install
 	@test -n "$$APPWRITE_TEST_ENDPOINT" -a -n "$$APPWRITE_TEST_PROJECT" -a -n "$$APPWRITE_TEST_KEY" || { echo "Set APPWRITE_TEST_ENDPOINT, APPWRITE_TEST_PROJECT and APPWRITE_TEST_KEY."; exit 2; }
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -r fE $(REAL)
+
+# Before a release: sdist and wheel, their metadata and contents, the wheel in a fresh environment, the documentation.
+.PHONY: release-check
+release-check: install
+	@$(PIP) --quiet --editable ".[release]"
+	.ci/release-check "$(abspath $(BIN)/python)"
 
 .PHONY: clean
 clean:

@@ -2,6 +2,6 @@
 
 from appwrite_orm_django import _moved
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 _moved.install()

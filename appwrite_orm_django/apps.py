@@ -32,7 +32,7 @@ class AppwriteOrmConfig(AppConfig):
 # Checks by tag. Each is imported when it runs: checks need half of the library, which only commands
 # that run checks should import.
 _CHECKS = {
-    ("appwrite",): ["databases.check_settings"],
+    ("appwrite",): ["databases.check_settings", "migrations.check_unapplied"],
     ("appwrite", checks.Tags.models): [
         "models.check_models",
         "models.check_routing",

@@ -94,6 +94,8 @@ class RowIdField(_CharField[_SetId, _GetId]):
     """
 
     description = _("Appwrite row id")
+    #: Whether the field is left out of a subclass that declares a primary key of its own.
+    yields: bool = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("max_length", 36)
@@ -109,6 +111,13 @@ class RowIdField(_CharField[_SetId, _GetId]):
             del kwargs["default"]
         kwargs.pop("primary_key", None)
         return name, path, args, kwargs
+
+    def contribute_to_class(self, cls: Any, name: str, private_only: bool = False) -> None:
+        # Django adds a class's own fields before it copies those of its abstract bases.
+        if self.yields and cls._meta.pk is not None:
+            setattr(cls, name, None)  # as "id = None" in the class does
+            return
+        super().contribute_to_class(cls, name, private_only)
 
     def validate(self, value: Any, model_instance: Any) -> None:
         super().validate(value, model_instance)

@@ -83,7 +83,8 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
 
     It adds three fields: ``id`` (the row's ``$id``, generated when the object is created),
     ``created_at`` and ``updated_at`` (kept by the server, in milliseconds). Otherwise it is an
-    ordinary Django model.
+    ordinary Django model. A model that declares another primary key has no ``id``: its key is the
+    row's ``$id``.
 
     Class attributes:
         appwrite_permissions: permissions of the table, such as ``('read("any")',)``. Clients with
@@ -495,3 +496,6 @@ def _attnames(fields: Iterable[models.Field[Any, Any]], names: Collection[str] |
         for field in fields
         if names is None or field.name in names or field.attname in names
     ]
+
+
+cast("RowIdField[str, str]", AppwriteModel._meta.get_field("id")).yields = True

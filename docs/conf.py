@@ -24,7 +24,7 @@ napoleon_custom_sections = [("Class attributes", "params_style")]
 autodoc_member_order = "bysource"
 
 html_theme = "furo"
-html_title = "appwrite-orm-django"
+html_title = f"appwrite-orm-django {version}"
 html_copy_source = False
 html_show_sourcelink = False
 html_static_path = ["static"]

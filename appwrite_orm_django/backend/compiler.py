@@ -34,6 +34,7 @@ from appwrite_orm_django.backend.commands import (
     ListRows,
     OneRow,
 )
+from appwrite_orm_django.backend.cross_database import home_of_content_types
 from appwrite_orm_django.backend.execution import locking
 from appwrite_orm_django.backend.execution.cached_reads import cached_rows
 from appwrite_orm_django.backend.planning import reads, server
@@ -54,6 +55,11 @@ class SQLCompiler(compiler.SQLCompiler):
     has_extra_select = False
     # Set by get_select(). A query for whole instances needs little of what Django works out.
     _whole: WholeModel | None = None
+
+    def __new__(cls, query: Any, _connection: Any, using: str | None, *_: Any, **__: Any) -> Any:
+        # Generic relations read content types from the database of the object that they relate.
+        elsewhere = home_of_content_types(query, using)
+        return query.get_compiler(using=elsewhere) if elsewhere else super().__new__(cls)
 
     def compile(self, node: Any) -> tuple[str, tuple[()]]:
         """Return a placeholder: commands describe expressions, which are never rendered as text."""

@@ -73,11 +73,11 @@ class DatabaseCreation(BaseDatabaseCreation):
         )
 
 
-def models_without_migration(alias: str) -> list[type[Model]]:
+def models_without_migration(alias: str, *, unmigrated_apps: bool = False) -> list[type[Model]]:
     """
     Return the models of an alias that no migration of their app creates.
 
-    Only apps with a migrations package are considered.
+    Apps without a migrations package are left out unless ``unmigrated_apps`` is true.
     """
     from django.db.migrations.loader import MigrationLoader
 
@@ -88,10 +88,22 @@ def models_without_migration(alias: str) -> list[type[Model]]:
 
     def is_created(model: type[Model]) -> bool:
         owner: Any = model._meta.auto_created or model
-        return (owner._meta.app_label, owner._meta.model_name) in created
+        key = (owner._meta.app_label, owner._meta.model_name)
+        # The state also has the models of apps without a migrations package.
+        return key in created and owner._meta.app_label in loader.migrated_apps
 
     return [
         model
         for model in models_of(alias)
-        if model._meta.app_label in loader.migrated_apps and not is_created(model)
+        if (unmigrated_apps or model._meta.app_label in loader.migrated_apps)
+        and not is_created(model)
     ]
+
+
+def models_without_table(connection: Any) -> list[type[Model]]:
+    """Return the models that no migration creates and that have no table; one request if any."""
+    from appwrite_orm_django.schema.names import table_id
+
+    missing = models_without_migration(connection.alias, unmigrated_apps=True)
+    tables = set(connection.introspection.table_names()) if missing else set()
+    return [model for model in missing if table_id(model._meta.db_table) not in tables]

@@ -169,7 +169,11 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
             "whether a deletion cascades; one that does not is a single request",
         ),
         Internal(
-            "django.db.migrations.loader.MigrationLoader", "whether an app has migrations, in tests"
+            "django.db.migrations.executor.MigrationExecutor",
+            "unapplied migrations, when `runserver` starts",
+        ),
+        Internal(
+            "django.db.migrations.loader.MigrationLoader", "whether a migration creates a model"
         ),
         Internal(
             "django.db.models.Model",
@@ -182,6 +186,9 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
             "django.contrib.admin.views.main.ChangeList",
             "admin lists without a second count; `_registry` belongs to the site",
             ("_registry",),
+        ),
+        Internal(
+            "django.contrib.auth.management", "permissions of models that no migration creates"
         ),
         Internal("django.core.cache.backends.db.BaseDatabaseCache", "checks of cache settings"),
         Internal("django.core.handlers.asgi.ASGIRequest", "whether a download may be streamed"),

@@ -66,17 +66,32 @@ def check_deployment(
     app_configs: Sequence[AppConfig] | None = None, **_: Any
 ) -> list[CheckMessage]:
     """Check for settings that are safe in development only, under ``manage.py check --deploy``."""
-    return [
-        warning(
-            33,
-            f'CACHES["{name}"] is local to each process: a write invalidates the cache of its own '
-            "process only.",
-            "Other worker processes serve stale rows until the timeout. Use a shared cache, such "
-            "as Redis.",
+    private = [name for name in _caches_in_use() if _is(name, LocMemCache)]
+    return [*map(_is_private, private), *(found for name in private for found in _is_small(name))]
+
+
+def _is_private(name: str) -> CheckMessage:
+    return warning(
+        33,
+        f'CACHES["{name}"] is local to each process: a write invalidates the cache of its own '
+        "process only.",
+        "Other worker processes serve stale rows until the timeout. Use a shared cache, such "
+        "as Redis.",
+    )
+
+
+def _is_small(name: str) -> Iterator[CheckMessage]:
+    config = settings.CACHES[name]
+    options = config.get("OPTIONS", {})
+    entries = options.get("MAX_ENTRIES", config.get("MAX_ENTRIES", _DEFAULT_MAX_ENTRIES))
+    if int(entries) <= _DEFAULT_MAX_ENTRIES:
+        yield warning(
+            34,
+            f'CACHES["{name}"] keeps {entries} entries. A single page can need dozens, and a full '
+            "cache drops a third of its entries at random.",
+            'Set OPTIONS["MAX_ENTRIES"] to 10000 or more. OPTIONS["CACHE"]["MAX_BYTES"] of the '
+            "database limits the bytes.",
         )
-        for name in _caches_in_use()
-        if _is(name, LocMemCache)
-    ]
 
 
 # The settings
@@ -134,15 +149,6 @@ def _cache_messages(name: str) -> Iterator[CheckMessage]:
             32,
             f"{where} stores nothing: every read goes to Appwrite.",
             'Use another cache, or set OPTIONS["CACHE"]["ENABLED"] to False to skip it.',
-        )
-    entries = options.get("MAX_ENTRIES", config.get("MAX_ENTRIES", _DEFAULT_MAX_ENTRIES))
-    if _is(name, LocMemCache) and not settings.DEBUG and int(entries) <= _DEFAULT_MAX_ENTRIES:
-        yield warning(
-            34,
-            f"{where} keeps {entries} entries. A single page can need dozens, and a full cache "
-            "drops a third of its entries at random.",
-            'Set OPTIONS["MAX_ENTRIES"] to 10000 or more. OPTIONS["CACHE"]["MAX_BYTES"] of the '
-            "database limits the bytes.",
         )
     if _is(name, DatabaseCache) and _shares_a_database(config):
         yield warning(

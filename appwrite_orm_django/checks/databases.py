@@ -157,9 +157,9 @@ def _check_live(
             10,
             f'"{alias}" does not match the models: '
             f"{shown}{f'; and {more} more' if more > 0 else ''}.",
-            f"Run manage.py appwrite_migrate --database {alias} --plan to see the changes, and "
-            "without --plan to apply them. If migrations create these tables, run manage.py "
-            f"migrate --database {alias}.",
+            "Run manage.py makemigrations and manage.py migrate. If they find nothing to do, manage.py "
+            f"appwrite_migrate --database {alias} --plan shows the changes, and without --plan it "
+            "applies them.",
         )
     if plan.left:
         shown = ", ".join(map(str, plan.left[:_MAX_STEPS_SHOWN]))

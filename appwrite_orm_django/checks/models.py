@@ -232,7 +232,11 @@ def check_relations(app_configs: Sequence[AppConfig] | None, **_: Any) -> Messag
     return [
         message
         for model in _all_models(app_configs)
-        for field in (*model._meta.local_fields, *model._meta.local_many_to_many)
+        for field in (
+            *model._meta.local_fields,
+            *model._meta.local_many_to_many,
+            *model._meta.private_fields,
+        )
         if field.is_relation and isinstance(field.related_model, type)
         for message in _check_relation(model, field)
     ]
@@ -242,7 +246,18 @@ def _check_relation(model: Model, field: Any) -> Iterator[checks.CheckMessage]:
     here, there = router.db_for_write(model), router.db_for_write(field.related_model)
     if here == there or not (_on_appwrite(here) or _on_appwrite(there)):
         return
-    between = f'"{here}" to {field.related_model._meta.label} on "{there}"'
+    related = field.related_model._meta.label
+    between = f'"{here}" to {related} on "{there}"'
+    if field in model._meta.private_fields:
+        yield error(
+            8,
+            f"A GenericRelation leads from {between}: each deletion here would look for rows of "
+            f"{related} in the wrong database.",
+            f"Remove it. Query {related} by its content type and object id, and delete its rows in "
+            "a signal.",
+            field,
+        )
+        return
     if field.many_to_many:
         yield error(
             8,

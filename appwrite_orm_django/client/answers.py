@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from appwrite_orm_django.client.errors import (
+    MISSING_PART,
     AppwriteError,
     InvalidUserToken,
     NotAppwrite,
@@ -110,11 +111,7 @@ class Request:
         named = unknown or _COLUMN.search(message)
         column = names.get("counted") or names.get("column") or (named and named["key"])
         row_id = names.get("row")
-        hint = (
-            "Run manage.py appwrite_migrate if the models have this column."
-            if unknown
-            else self._hint(cls)
-        )
+        hint = f"If the model has this column: {MISSING_PART}" if unknown else self._hint(cls)
         if ambiguous and self.writes:
             hint = f"{IN_DOUBT} {hint}"
         place = ".".join(name for name in (names.get("table"), column) if name)

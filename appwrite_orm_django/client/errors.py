@@ -159,8 +159,8 @@ class MissingScope(Unauthorized):
 
     hint = (
         'Give the API key in {settings}["PASSWORD"] one of these scopes in the Appwrite console. '
-        "A site needs rows.read and rows.write; appwrite_migrate needs read and write of "
-        "databases, tables, columns, indexes and rows."
+        "A site needs rows.read and rows.write; migrate and appwrite_migrate need read and write "
+        "of databases, tables, columns, indexes and rows."
     )
 
 
@@ -190,7 +190,7 @@ class DatabaseNotFound(AppwriteError, utils.OperationalError):
     This is also the answer to a user's bulk write without an API key.
     """
 
-    hint = 'Check {settings}["NAME"], or create the database: manage.py appwrite_migrate.'
+    hint = 'Check {settings}["NAME"], or create the database: manage.py migrate.'
 
 
 class WriteRefused(AppwriteError, utils.OperationalError):
@@ -264,6 +264,13 @@ class RowConflict(WriteRefused):
     """The row was changed after ``unmodified_since``; nothing was written."""
 
 
+#: What to do about a missing column or index.
+MISSING_PART = (
+    "Run manage.py makemigrations and manage.py migrate, or manage.py appwrite_migrate if another "
+    "client has changed the table."
+)
+
+
 class TableNotFound(AppwriteError, utils.ProgrammingError):
     """
     The table does not exist (404 ``table_not_found``).
@@ -271,7 +278,11 @@ class TableNotFound(AppwriteError, utils.ProgrammingError):
     This is also the answer for a disabled table if no API key is sent.
     """
 
-    hint = "Run manage.py appwrite_migrate."
+    hint = (
+        "Run manage.py makemigrations and manage.py migrate, or manage.py appwrite_migrate if the "
+        "table was deleted. If these find no changes, DATABASE_ROUTERS keeps the model in another "
+        "database: query it there."
+    )
 
 
 class ColumnNotFound(AppwriteError, utils.ProgrammingError):
@@ -281,13 +292,13 @@ class ColumnNotFound(AppwriteError, utils.ProgrammingError):
     This is also the answer to incrementing a column of a missing row.
     """
 
-    hint = "Run manage.py appwrite_migrate."
+    hint = MISSING_PART
 
 
 class IndexNotFound(AppwriteError, utils.ProgrammingError):
     """The index does not exist (404 ``column_index_not_found``)."""
 
-    hint = "Run manage.py appwrite_migrate."
+    hint = MISSING_PART
 
 
 class AlreadyExists(AppwriteError, utils.ProgrammingError):

@@ -131,7 +131,7 @@ def migrate(
     raise NotAvailable(
         f"{wanted.id}: after {MAX_ROUNDS} rounds the server still shows a difference: "
         f"{cut(remaining)}\n"
-        "Is another client changing the schema? Run appwrite_migrate again."
+        "Is another client changing the schema? Run the migration again."
     )
 
 

@@ -249,7 +249,7 @@ def refuse_duplicates(
             f"{table.table}: the unique index {index.key} ({', '.join(index.columns)}) cannot be "
             f"created over duplicates: {'; '.join(found)}.\n"
             "Appwrite would call it available and enforce nothing. Correct the rows and run "
-            "appwrite_migrate again."
+            "the migration again."
         )
 
 

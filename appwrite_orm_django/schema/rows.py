@@ -133,7 +133,7 @@ def fill(
         raise DuplicateRows(
             f"{table.table}: rows without {column} cannot all get {value!r}: the unique index "
             f"{broken.key} forbids it.\n"
-            "Give each row its own value in a data migration and run appwrite_migrate again."
+            "Give each row its own value in a data migration and run the migration again."
         ) from error
 
 
@@ -281,7 +281,7 @@ def copy(transport: Transport, table: TableRef, before: Column, after: Column) -
             raise UnconvertibleRows(
                 f"{table.table}.{before.key} cannot become {after}: the server rejected a value: "
                 f"{error}\n"
-                "No value was lost. Correct the rows and run appwrite_migrate again."
+                "No value was lost. Correct the rows and run the migration again."
             ) from error
 
 
@@ -400,7 +400,7 @@ def refuse_unconvertible(
     if refused:
         source, target = of_column(before), of_column(after)
         way_out = (
-            "Correct the rows and run appwrite_migrate again."
+            "Correct the rows and run the migration again."
             if has_equals(source, target)
             else "Add a field with another name, fill it in a data migration, and drop this one."
         )

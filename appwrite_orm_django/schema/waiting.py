@@ -181,7 +181,7 @@ class Waiter:
                 raise NotAvailable(
                     f"{noun} {named}: not {state} after {self._deadline_s:.0f} s. Is Appwrite's "
                     "worker for databases running?\n"
-                    "Run appwrite_migrate again to continue."
+                    "Run the migration again to continue."
                 )
             self._sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -192,6 +192,6 @@ def _refuse_failed(table: str, items: Iterable[Column | Index], noun: str) -> No
         if item.status in {"failed", "stuck"}:
             reason = f": {item.error}" if item.error else ""
             raise NotAvailable(
-                f"{noun} {table}.{item.key} is {item.status}{reason}.\nRun appwrite_migrate again "
+                f"{noun} {table}.{item.key} is {item.status}{reason}.\nRun the migration again "
                 "to drop and recreate it."
             )

@@ -114,20 +114,21 @@ def test_classes(transport, server, status, type_, ours, django):
             "row_invalid_structure",
             'Invalid document structure: Unknown attribute: "colour"',
             'product.colour: Invalid document structure: Unknown attribute: "colour" (400 row_invalid_structure)\n'
-            "Run manage.py appwrite_migrate if the models have this column.",
+            f"If the model has this column: {errors.MISSING_PART}",
         ),
         (
             400,
             "general_query_invalid",
             "Invalid query: Attribute not found in schema: colour",
             "product.colour: Invalid query: Attribute not found in schema: colour (400 general_query_invalid)\n"
-            "Run manage.py appwrite_migrate if the models have this column.",
+            f"If the model has this column: {errors.MISSING_PART}",
         ),
         (
             404,
             "table_not_found",
             "Table with the requested ID 'product' could not be found.",
-            "product: Table with the requested ID 'product' could not be found (404 table_not_found)\nRun manage.py appwrite_migrate.",
+            "product: Table with the requested ID 'product' could not be found (404 table_not_found)\n"
+            f"{errors.TableNotFound.hint}",
         ),
         (
             401,
@@ -157,7 +158,7 @@ def test_classes(transport, server, status, type_, ours, django):
             "database_not_found",
             "Database with the requested ID 'shop' could not be found.",
             "product: Database with the requested ID 'shop' could not be found (404 database_not_found)\n"
-            'Check DATABASES["appwrite"]["NAME"], or create the database: manage.py appwrite_migrate.',
+            'Check DATABASES["appwrite"]["NAME"], or create the database: manage.py migrate.',
         ),
     ],
 )

@@ -102,7 +102,7 @@ def test_the_panel_shows_each_tables_figures(editor, tags):
     )
     assert re.fullmatch(r"\d+ bytes", size)
     assert re.fullmatch(r"\d+\.\d s", saved)
-    assert re.fullmatch(r"\d+ \S+ ago , this process", written)
+    assert re.fullmatch(r"\d+ \S+ ago this process", written)
     Tag.objects.create(name="essay")
     assert rows(editor.get(PANEL))["library.Tag"][0] == "stale"
     text = editor.get(PANEL).content.decode()
@@ -149,7 +149,7 @@ def test_other_processes_count_as_well(editor, statistics):
     store.put(key("older:m"), '{"not": "a list of lists"}', 60)
     table = rows(editor.get(PANEL))["library.Tag"]
     assert table[1:4] == ["80.0 %", "40", "10"]
-    assert table[-1].endswith(", webhook")
+    assert table[-1].endswith("ago webhook")
     report = make_report("appwrite")
     assert Minute(now, 40, 10, 0) in report.minutes
     assert report.totals.hits == 40
@@ -202,7 +202,7 @@ def test_invalidate_outdates_the_tables_chosen(editor, tags):
     assert said(editor, response) == [("success", "1 table was invalidated.")]
     assert not Tag.objects.all().is_cached()
     assert Author.objects.all().is_cached()
-    assert rows(editor.get(PANEL))["library.Tag"][-1].endswith(", by hand")
+    assert rows(editor.get(PANEL))["library.Tag"][-1].endswith("ago by hand")
 
 
 def test_warm_and_refresh_load_what_the_model_lists(editor, tags, requests):
@@ -357,7 +357,16 @@ def test_durations(seconds, text):
     assert duration(seconds) == text
 
 
-def test_a_rate_is_not_rounded_up_to_all():
+@pytest.mark.parametrize(
+    ("hits", "misses", "text"),
+    [(2, 1, "66.7 %"), (1, 2, "33.3 %"), (1, 7, "12.5 %"), (0, 3, "0.0 %")],
+)
+def test_a_rate_is_rounded(hits, misses, text):
+    assert percent(Counters(hits=hits, misses=misses)) == text
+
+
+def test_a_rate_is_not_rounded_to_all_or_nothing():
+    assert percent(Counters(hits=1, misses=99_999)) == "0.1 %"
     assert percent(Counters(hits=99_999, misses=1)) == "99.9 %"
     assert percent(Counters(hits=1)) == "100.0 %"
     assert percent(Counters()) == "\N{EN DASH}"

@@ -192,3 +192,13 @@ def test_a_key_of_ones_own_is_chosen_once(staff, books):
     assert 'name="code"' not in staff.get("/admin/library/country/FR/change/").content.decode()
     staff.post("/admin/library/country/FR/change/", {"code": "QO", "name": "La France"})
     assert list(Country.objects.values_list("pk", "name")) == [("FR", "La France")]
+
+
+def test_all_are_offered_only_where_some_are_missing(staff, books):
+    """Without a search or a filter, the link would lead to the same list."""
+    assert "Show all" not in staff.get("/admin/library/book/").content.decode()
+    for query in ({"q": books[0].title}, {"title": books[0].title}):
+        assert (
+            '(<a href="?">Show all</a>)'
+            in staff.get("/admin/library/book/", query).content.decode()
+        )

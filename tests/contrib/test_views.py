@@ -15,6 +15,7 @@ from django.http import Http404
 from django.test import RequestFactory
 
 from appwrite_orm_django.client.identity import Identity, acting_as
+from appwrite_orm_django.contrib.pagination import AppwritePaginator
 from appwrite_orm_django.contrib.views import AppwriteDetailView, AppwriteListView, Column
 from appwrite_orm_django.contrib.views.exporting import harmless
 from testproject.demo.pages import Page
@@ -200,8 +201,27 @@ def test_pages(books):
     assert "11\N{EN DASH}20</strong> of 25" in text
     assert 'aria-current="page">2</a>' in text
     assert 'href="?page=3&amp;q=Book&amp;sort=title"' in text
-    with pytest.raises(Http404):
-        get(BookList, "page=4")
+    beyond = get(BookList, "page=4")
+    assert titles(beyond) == [f"Book {number}" for number in range(20, 25)]
+    assert "There is no page 4. This is page 3." in beyond.content.decode()
+    assert "There is no page" not in get(BookList, "page=3").content.decode()
+    assert "There is no page 2. This is page 1." in get(BookList, "page=2&q=none").content.decode()
+    for page in ("0", "-1", "x"):
+        with pytest.raises(Http404):
+            get(BookList, f"page={page}")
+
+
+def test_a_page_far_beyond_what_was_counted(books, monkeypatch):
+    monkeypatch.setattr(AppwritePaginator, "count_limit", 20)
+    beyond = get(BookList, "page=400")
+    assert "There is no page 400. This is page 2." in beyond.content.decode()
+    assert len(titles(beyond)) == 10
+
+
+def test_the_badge_explains_itself(books):
+    text = get(BookList, "").content.decode()
+    for word in ("HIT", "MISS", "PARTIAL", "BYPASS", "STALE"):
+        assert f"<dt>{word}</dt>" in text
 
 
 def test_pages_by_cursor(books, requests):

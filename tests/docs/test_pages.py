@@ -47,7 +47,9 @@ def test_readme(tmp_path):
         project.close()
 
 
-@pytest.mark.parametrize("name", ["README", "CONTRIBUTING", "SECURITY", "CHANGELOG"])
+@pytest.mark.parametrize(
+    "name", ["README", "CONTRIBUTING", "CODE_OF_CONDUCT", "SECURITY", "CHANGELOG"]
+)
 def test_links_of_the_pages_beside_docs(name):
     """Those within docs/ are looked at by Sphinx."""
     text = (DOCS.parent / f"{name}.md").read_text()

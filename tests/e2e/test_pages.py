@@ -80,9 +80,15 @@ def test_the_last_page_holds_the_rest(visitor):
     assert "7,901\N{EN DASH}7,923</strong> of 7,923" in response.content.decode()
 
 
-@pytest.mark.parametrize("page", ["0", "160", "x"])
-def test_a_page_that_does_not_exist_is_not_found(visitor, page):
+@pytest.mark.parametrize("page", ["0", "x"])
+def test_what_is_no_page_is_not_found(visitor, page):
     assert visitor.get(f"/languages/?page={page}").status_code == 404
+
+
+def test_beyond_the_last_page_is_the_last_page(visitor):
+    response = visitor.get("/languages/?page=160")
+    assert response.status_code == 200
+    assert "There is no page 160. This is page " in response.content.decode()
 
 
 def test_search_ignores_case_and_accents_and_wants_every_word(visitor):

@@ -12,7 +12,6 @@ from appwrite_orm_django.models import AppwriteModel
 class Country(AppwriteModel):
     """A natural key: the code is the row's ``$id``."""
 
-    id = None
     code = models.CharField(max_length=2, primary_key=True)
     name = models.CharField(max_length=100)
 

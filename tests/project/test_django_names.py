@@ -32,6 +32,9 @@ DOCUMENTED = re.compile(
     r"|utils(\.\w+)*|views(\.\w+)*)"
 )
 DOCUMENTED_NAMES = {
+    "django.contrib.auth.models.Permission",
+    "django.contrib.contenttypes.fields.GenericForeignKey",
+    "django.contrib.contenttypes.models.ContentType",
     "django.core.cache.backends.db.DatabaseCache",
     "django.db.migrations.RunPython",
     "django.db.models.expressions.Expression",

@@ -22,6 +22,8 @@ from tests.schema.conftest import Counter, a_server, connect
 from tests.settled import columns as column_routes
 from tests.settled import indexes as index_routes
 
+# appwrite_migrate also creates permissions, in "default".
+pytestmark = pytest.mark.django_db
 TAG = TableRef("library", "library_tag")
 
 

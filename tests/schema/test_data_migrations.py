@@ -11,13 +11,18 @@ from textwrap import dedent
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
 from django.db import connections
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import override_settings
 
+from appwrite_orm_django.checks.migrations import check_unapplied
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.errors import ConnectionFailed, RowNotFound
 from appwrite_orm_django.client.references import TableRef
+from appwrite_orm_django.management.commands import migrate as migrate_command
 from appwrite_orm_django.management.commands.migrate import Command as MigrateCommand
 from appwrite_orm_django.schema.errors import DuplicateRows
 from appwrite_orm_django.schema.from_models import models_of, read_models
@@ -335,9 +340,6 @@ class TestFailures:
         assert not isinstance(caught.value, CommandError)
 
     def test_a_server_that_cannot_be_reached(self, package, transport, monkeypatch):
-        def refuse(*_args, **_kwargs):
-            raise ConnectionFailed("no connection to 127.0.0.1")
-
         monkeypatch.setattr(transport, "call", refuse)
         assert from_the_shell()[::2] == (1, "ConnectionFailed: no connection to 127.0.0.1\n")
 
@@ -381,3 +383,140 @@ def test_prices_are_rewritten_by_migrate_and_back(transport, package, capsys):
     # Backwards as well.
     run("migrate", "library", "0002", database="appwrite")
     assert [row["price"] for row in rows.list_rows(transport, book)["rows"]] == [99000]
+
+
+@MARK
+class TestWithoutDatabase:
+    """Plain ``migrate`` brings the tables on Appwrite along."""
+
+    @pytest.fixture(autouse=True)
+    def _initial(self, transport, package):
+        initial(package)
+        yield
+        # The record of "default" outlives a test.
+        run("migrate", "library", "zero", database="default")
+
+    def labels(self, alias):
+        recorder = MigrationRecorder(connections[alias])
+        return {label for label, _name in recorder.applied_migrations()}
+
+    def test_it_says_what_happens_where(self):
+        lines = run("migrate").splitlines()
+        appwrite = lines.index(heading())
+        assert lines[0] == "default (SQLite)"
+        assert not [line for line in lines[:appwrite] if "library" in line]
+        assert lines[appwrite + 1 : appwrite + 5] == [
+            "Operations to perform:",
+            "  Apply all migrations: library, world",
+            "Running migrations:",
+            "  Applying library.0001_initial... OK",
+        ]
+        assert "library" in self.labels("default")
+        assert "library" in self.labels("appwrite")
+        assert Author.objects.create(name="Zola").pk
+
+    def test_an_app_on_appwrite_is_migrated_there_alone(self, transport):
+        lines = run("migrate", "library").splitlines()
+        assert lines[0] == heading()
+        assert "default (SQLite)" not in lines
+        assert "library" in self.labels("default")
+        run("migrate", "library", "zero")
+        assert "library" not in self.labels("default") | self.labels("appwrite")
+        assert read_database(transport, "library").table("library_author") is None
+
+    def test_an_app_elsewhere_sends_appwrite_nothing(self, transport):
+        assert "appwrite" not in run("migrate", "auth")
+        assert read_database(transport, "library") is None
+
+    def test_a_default_database_on_appwrite_is_migrated_once(self, monkeypatch):
+        monkeypatch.setattr(migrate_command, "aliases_with_models", lambda: ["default"])
+        out = run("migrate")
+        assert out.count("Operations to perform:") == 1
+        assert "default (" not in out
+
+    def test_an_explicit_database_is_the_only_one(self, transport):
+        run("migrate", database="default")
+        assert read_database(transport, "library") is None
+
+    def test_the_plan_is_of_all_and_does_nothing(self, transport):
+        out = run("migrate", "--plan")
+        assert out.count("Planned operations:") == 2
+        assert "library.0001_initial\n    Create model Author" in out
+        assert read_database(transport, "library") is None
+
+    def test_check_fails_for_a_migration_that_only_appwrite_lacks(self):
+        run("migrate", "library")
+        run("migrate")
+        run("migrate", "--check")
+        run("migrate", "library", "zero", database="appwrite")
+        with pytest.raises(SystemExit) as ended:
+            run("migrate", "--check")
+        assert ended.value.code == 1
+
+    def test_a_stopped_run_goes_on_with_appwrite(self, transport, monkeypatch):
+        run("migrate", database="default")
+        call = transport.call
+
+        def broken(method, path, *args, **kwargs):
+            if "library_" in path:
+                raise ConnectionFailed("no connection")
+            return call(method, path, *args, **kwargs)
+
+        with monkeypatch.context() as patch, pytest.raises(ConnectionFailed):
+            patch.setattr(transport, "call", broken)
+            run("migrate")
+        assert "Applying library.0001_initial... OK" in run("migrate")
+
+    def test_models_without_a_migration_are_named(self):
+        with override_settings(MIGRATION_MODULES={"library": "tests.no_migrations"}):
+            out = StringIO()
+            call_command("migrate", stdout=out)
+        assert (
+            "No migration creates these models, so they have no tables: library." in out.getvalue()
+        )
+        assert "Run 'manage.py makemigrations library'" in out.getvalue()
+
+    @pytest.mark.parametrize("command", ["migrate", "appwrite_migrate"])
+    def test_permissions_exist_without_migrations(self, command, transport):
+        of_library = Permission.objects.filter(content_type__app_label="library")
+        ContentType.objects.filter(app_label="library").delete()
+        with override_settings(MIGRATION_MODULES={"library": "tests.no_migrations"}):
+            options = {"database": "appwrite"} if command == "appwrite_migrate" else {}
+            call_command(command, interactive=False, stdout=StringIO(), **options)
+        assert of_library.filter(codename="change_book").exists()
+
+    @pytest.mark.parametrize("command", ["runserver", "runserver_plus"])
+    def test_runserver_warns(self, command, monkeypatch, transport, package):
+        def warnings():
+            with override_settings(MIGRATION_MODULES={"library": "steps_of_a_test"}):
+                return [message.msg for message in check_unapplied()]
+
+        monkeypatch.setattr(sys, "argv", ["manage.py", command])
+        assert warnings() == [
+            'You have 2 unapplied migration(s) on "appwrite": library.0001_initial, '
+            "world.0001_initial."
+        ]
+        run("migrate")
+        assert warnings() == []
+        with override_settings(MIGRATION_MODULES={"library": None}):
+            assert check_unapplied() == []  # the tables are there, whoever made them
+        run("migrate", "library", "zero")
+        with override_settings(MIGRATION_MODULES={"library": None}):
+            (message,) = check_unapplied()
+        assert "no migration creates one: library." in message.msg
+        with monkeypatch.context() as patch:
+            patch.setattr(transport, "call", refuse)
+            assert "could not be asked which migrations are applied" in warnings()[0]
+
+    def test_other_commands_do_not_ask_the_server(self, monkeypatch, transport):
+        monkeypatch.setattr(sys, "argv", ["manage.py", "check"])
+        monkeypatch.setattr(transport, "call", refuse)
+        assert check_unapplied() == []
+
+
+def heading():
+    return f"appwrite (Appwrite database {connections['appwrite'].settings_dict['NAME']} at local:)"
+
+
+def refuse(*_args, **_kwargs):
+    raise ConnectionFailed("no connection to 127.0.0.1")

@@ -42,7 +42,7 @@ from appwrite_orm_django.backend.values import (
     is_found,
 )
 from appwrite_orm_django.client import queries, rows
-from appwrite_orm_django.client.errors import RowNotFound
+from appwrite_orm_django.client.errors import MISSING_PART, RowNotFound
 from appwrite_orm_django.client.queries import Query
 
 if TYPE_CHECKING:
@@ -586,8 +586,7 @@ def _results(
         return zip(*[output.column(found) for output in outputs], strict=True)
     except KeyError as error:
         raise ProgrammingError(
-            f"{table.table}: the table has no column {error.args[0]!r}.\nRun manage.py "
-            "appwrite_migrate to create it."
+            f"{table.table}: the table has no column {error.args[0]!r}.\n{MISSING_PART}"
         ) from None
 
 

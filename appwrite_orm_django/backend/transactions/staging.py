@@ -141,7 +141,7 @@ def create_table(transport: Transport, table: TableRef) -> None:
     except Unauthorized as error:
         raise OperationalError(
             f"Blocks need the table {table.table}, and this key cannot create it.\n"
-            f"Run manage.py appwrite_migrate with a key that can."
+            f"Run manage.py migrate with a key that can."
         ) from error
 
 

@@ -154,6 +154,14 @@ ACTIONS = {
 }  # fmt: skip
 
 
+#: Explanations of the states of a table.
+LEGEND = {
+    "fresh": gettext_lazy("Results read since the last write are cached."),
+    "stale": gettext_lazy("Nothing has been cached since the last write: the next read goes to "
+                          "Appwrite."),
+}  # fmt: skip
+
+
 @admin.register(CachePanel)
 class CachePanelAdmin(admin.ModelAdmin):
     """The panel. Viewing it costs a few calls to the cache and no request to Appwrite."""
@@ -195,6 +203,7 @@ class CachePanelAdmin(admin.ModelAdmin):
             "report": report,
             "aliases": aliases,
             "chart": chart(report.minutes),
+            "legend": LEGEND,
             "actions": [action for action in ACTIONS.values() if action.wants_tables],
             "whole_actions": [action for action in ACTIONS.values() if not action.wants_tables],
             "may_act": self.has_change_permission(request),

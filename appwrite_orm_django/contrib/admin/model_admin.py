@@ -79,6 +79,12 @@ class AppwriteChangeList(ChangeList):
     """A changelist that reads its rows and their count in one request, with related rows."""
 
     def get_results(self, request: HttpRequest) -> None:
+        self._get_results(request)
+        if not self.query and not self.get_filters_params():
+            # Django then shows no "5000+ results (Show all)", whose link would lead to this list.
+            self.full_result_count = self.result_count
+
+    def _get_results(self, request: HttpRequest) -> None:
         # Django counts first and reads the rows only when it renders the page.
         bottom = (self.page_num - 1) * self.list_per_page
         if self.show_all or not 0 <= bottom <= MAX_OFFSET:

@@ -182,8 +182,11 @@ def source_text(write: LastWrite) -> str:
 def percent(counters: Counters) -> str:
     """Return the hit rate as text; a dash before the first read."""
     rate = counters.hit_rate
-    # Round down, so that "100 %" means no misses.
-    return "\N{EN DASH}" if rate is None else f"{int(rate * 1000) / 10:.1f} %"
+    if rate is None:
+        return "\N{EN DASH}"
+    # "100.0 %" means no misses, and "0.0 %" no hits.
+    shown = rate if rate in (0, 1) else min(max(rate, 0.001), 0.999)
+    return f"{shown:.1%}".replace("%", " %")
 
 
 def duration(seconds: float) -> str:

@@ -97,6 +97,8 @@ class AppwriteListView(ListView):
 
     form: SearchForm
     cache_status: CacheStatus
+    #: The number that was asked for, if there is no such page and the last one is shown.
+    missing_page: int | None = None
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().setup(request, *args, **kwargs)
@@ -200,7 +202,7 @@ class AppwriteListView(ListView):
 
     def paginate_queryset(self, queryset: Any, page_size: int) -> Any:
         if self.pagination == "page":
-            paginator, page, rows, is_paginated = super().paginate_queryset(queryset, page_size)
+            paginator, page, rows, is_paginated = self._numbered(queryset, page_size)
             # Read the rows now, because the status badge stands above the table.
             page.object_list = list(rows)
             return paginator, page, page.object_list, is_paginated
@@ -212,6 +214,19 @@ class AppwriteListView(ListView):
                 _("This page link is damaged, or belongs to another order of the list.")
             ) from None
         return cursors, found, found.object_list, found.has_other_pages()
+
+    def _numbered(self, queryset: Any, page_size: int) -> Any:
+        """Return a page by number; beyond the last page, the last one that is known."""
+        try:
+            return super().paginate_queryset(queryset, page_size)
+        except Http404:
+            asked = str(self.kwargs.get(self.page_kwarg) or self.request.GET.get(self.page_kwarg))
+            if not asked.isdecimal() or int(asked) < 1:
+                raise
+            self.missing_page = int(asked)
+            paginator = self.get_paginator(queryset, page_size)
+            page = paginator.page(paginator.num_pages)
+            return paginator, page, page.object_list, page.has_other_pages()
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
@@ -238,6 +253,7 @@ class AppwriteListView(ListView):
             "opts": opts,
             "title": self.get_title(),
             "cache_status": self.cache_status,
+            "missing_page": self.missing_page,
             "base_template": self.base_template,
         }
 

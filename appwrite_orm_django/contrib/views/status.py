@@ -49,6 +49,11 @@ class CacheStatus:
     def meaning(self) -> str:
         return MEANINGS.get(self.word, "")
 
+    @property
+    def legend(self) -> list[tuple[str, str]]:
+        """Every value and its explanation, for the legend that the badge opens."""
+        return list(MEANINGS.items())
+
     def __str__(self) -> str:
         return self.word
 

@@ -66,7 +66,5 @@ def _ids(alias: str, label: str, database: Database) -> list[str]:
         if database.table(table_id(model._meta.db_table)) is None
     ]
     if missing:
-        raise CommandError(
-            f"{missing[0]} has no table on the server. Run manage.py appwrite_migrate first."
-        )
+        raise CommandError(f"{missing[0]} has no table on the server. Run manage.py migrate first.")
     return [table_id(model._meta.db_table) for model in models]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DataError, IntegrityError
+from django.db import DatabaseError, DataError, IntegrityError
 
 from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.backend.changing import announced
@@ -19,6 +19,7 @@ from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.backend.execution.hidden_columns import HiddenValues
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.management.commands._key import WithKey
+from appwrite_orm_django.orm.permissions import create_permissions
 from appwrite_orm_django.schema.definitions import Database
 from appwrite_orm_django.schema.dry_run import Write, requests_of
 from appwrite_orm_django.schema.errors import NotAvailable, SchemaTooLarge, UnsupportedModel
@@ -144,13 +145,28 @@ class Command(WithKey, BaseCommand):
         self._print_plan(alias, plan, options, requests)
         if options["check"] and plan.steps:
             sys.exit(1)
-        if (
-            options["plan"]
-            or options["check"]
-            or options["dry_run"]
-            or not (plan.steps or plan.unrecorded)
-        ):
+        if options["plan"] or options["check"] or options["dry_run"]:
             return
+        if plan.steps or plan.unrecorded:
+            self._carry_out(connection, wanted, settings, plan, options)
+        try:
+            create_permissions(sorted({model._meta.app_label for model in models}), verbosity=0)
+        except DatabaseError as error:
+            self.stderr.write(
+                self.style.WARNING(
+                    f"Content types and permissions were not created: {error}\n"
+                    "The tables are complete. Run manage.py migrate when that database answers."
+                )
+            )
+
+    def _carry_out(
+        self,
+        connection: DatabaseWrapper,
+        wanted: Database,
+        settings: Options,
+        plan: Plan,
+        options: dict[str, Any],
+    ) -> None:
         self._refuse_or_ask(plan, options)
         try:
             with announced(connection, plan.steps):

@@ -1,26 +1,33 @@
 """
-``manage.py migrate``: extend Django's command for databases on Appwrite, in two ways.
+``manage.py migrate``: extend Django's command for databases on Appwrite, in three ways.
 
-It prints nothing about apps without tables there, whose migrations are only recorded. An error of
-Appwrite becomes a message without a traceback (``--traceback`` shows it), unless it comes from a
-``RunPython`` operation.
+Without ``--database`` it migrates the default database and then every Appwrite database that holds
+the rows of models. With ``--database`` it migrates that one, as Django does.
+
+It prints nothing about apps without tables in a database, whose migrations are only recorded there.
+
+An error of Appwrite becomes a message without a traceback (``--traceback`` shows it), unless it
+comes from a ``RunPython`` operation.
 """
 
 from __future__ import annotations
 
+import io
 import re
 import traceback
 from collections.abc import Callable, Collection
 from typing import Any
 
-from django.apps import apps
-from django.core.management.base import OutputWrapper
+from django.core.management.base import CommandParser, OutputWrapper
 from django.core.management.commands.migrate import Command as MigrateCommand
-from django.db import connections, router
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations import RunPython
 
 from appwrite_orm_django.backend.aliases import is_appwrite
+from appwrite_orm_django.backend.creation import models_without_migration, models_without_table
 from appwrite_orm_django.client.errors import AppwriteError
+from appwrite_orm_django.orm.permissions import alias_of_permissions, create_permissions
+from appwrite_orm_django.schema.routing import aliases_with_models, apps_elsewhere
 
 _ALL = re.compile(r"(?P<head>.*Apply all migrations: (?:\x1b\[[\d;]*m)?)(?P<labels>.*)", re.DOTALL)
 _MIGRATION = re.compile(r"(?P<label>\w+)\.\w+")
@@ -28,16 +35,127 @@ _STEPS = frozenset({RunPython.database_forwards.__code__, RunPython.database_bac
 
 
 class Command(MigrateCommand):
+    #: Labels of the apps that the current run prints nothing about.
     _elsewhere: Collection[str] = ()
 
-    def handle(self, *args: Any, **options: Any) -> Any:
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        # For our --database in place of Django's, which has another default.
+        return super().create_parser(prog_name, subcommand, conflict_handler="resolve", **kwargs)
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--database",
+            choices=tuple(connections),
+            help="Migrate only this database. Defaults to the default database and the Appwrite "
+            "databases that hold the rows of models.",
+        )
+
+    def get_check_kwargs(self, options: dict[str, Any]) -> dict[Any, Any]:
+        # The checks of an Appwrite database compare it with the models: before a migration they
+        # would only announce what it is about to do.
+        alias = options["database"] or DEFAULT_DB_ALIAS
+        databases = [] if is_appwrite(connections[alias]) else [alias]
+        return {**super().get_check_kwargs(options), "databases": databases}
+
+    def handle(self, *args: Any, **options: Any) -> None:
         alias = options["database"]
-        if not is_appwrite(connections[alias]):
-            return super().handle(*args, **options)
-        if options["app_label"] is None:
-            self._elsewhere = _apps_elsewhere(alias)
-        output = self.stdout = _Output(self.stdout, self._elsewhere)
-        self.autodetector = _without(self.autodetector, self._elsewhere)  # type: ignore[misc]  # for this run only
+        if alias is None:
+            self._migrate_all(*args, **options)
+        elif is_appwrite(connections[alias]):
+            everything = options["app_label"] is None
+            self._migrate(apps_elsewhere(alias) if everything else (), *args, **options)
+        else:
+            super().handle(*args, **options)
+        if not (options["plan"] or options["check_unapplied"]):
+            self._create_permissions(alias, options["verbosity"])
+
+    def _migrate_all(self, *args: Any, **options: Any) -> None:
+        """Migrate the default database, then the Appwrite databases; end with the last status."""
+        label = options["app_label"]
+        ended: SystemExit | None = None
+        for alias in dict.fromkeys((DEFAULT_DB_ALIAS, *aliases_with_models())):
+            elsewhere = apps_elsewhere(alias)
+            if alias != DEFAULT_DB_ALIAS and label in elsewhere:
+                continue
+            run = {**options, "database": alias}
+            try:
+                if label in elsewhere:
+                    # The default database keeps the record that Django's own commands read.
+                    self._record(*args, **run)
+                else:
+                    self._say_which(alias, options)
+                    self._migrate(elsewhere, *args, **run)
+            except SystemExit as exit_:  # --check found something; look at the others as well
+                ended = exit_
+            if alias != DEFAULT_DB_ALIAS and label is None:
+                self._say_without_migration(alias, options)
+        if ended is not None:
+            raise ended
+
+    def _say_which(self, alias: str, options: dict[str, Any]) -> None:
+        checks_only = options["check_unapplied"] and not options["plan"]
+        if (
+            checks_only
+            or options["verbosity"] < 1
+            or aliases_with_models() in ([], [DEFAULT_DB_ALIAS])
+        ):
+            return
+        settings = connections[alias].settings_dict
+        where = (
+            f"Appwrite database {settings['NAME']} at {settings['HOST']}"
+            if is_appwrite(connections[alias])
+            else connections[alias].display_name
+        )
+        self.stdout.write(self.style.SUCCESS(f"{alias} ({where})"))
+
+    def _say_without_migration(self, alias: str, options: dict[str, Any]) -> None:
+        """Name the models that no migration creates: after this run they have no table."""
+        if options["verbosity"] < 1 or options["check_unapplied"]:
+            return
+        missing = models_without_table(connections[alias])
+        if missing:
+            names = ", ".join(model._meta.label for model in missing)
+            labels = " ".join(sorted({model._meta.app_label for model in missing}))
+            self.stdout.write(
+                self.style.NOTICE(
+                    f"  No migration creates these models, so they have no tables: {names}\n"
+                    f"  Run 'manage.py makemigrations {labels}', and then 'manage.py migrate'."
+                )
+            )
+
+    def _create_permissions(self, alias: str | None, verbosity: int) -> None:
+        """
+        Create the content types and permissions of the models that no migration creates.
+
+        Django does so for models that migrations know, and for apps without a migrations package.
+        """
+        if alias not in (None, alias_of_permissions()):
+            return
+        missing = [
+            model
+            for appwrite_alias in aliases_with_models()
+            for model in models_without_migration(appwrite_alias)
+        ]
+        create_permissions(
+            sorted({model._meta.app_label for model in missing}), verbosity=verbosity
+        )
+
+    def _record(self, *args: Any, **options: Any) -> None:
+        """Migrate an app in a database where it has no tables, without any output."""
+        before = self.stdout
+        self.stdout = OutputWrapper(io.StringIO())
+        try:
+            super().handle(*args, **{**options, "verbosity": 0})
+        finally:
+            self.stdout = before
+
+    def _migrate(self, elsewhere: Collection[str], *args: Any, **options: Any) -> None:
+        """Migrate one database, and print nothing about the apps that live elsewhere."""
+        before = self.stdout, self.autodetector
+        self._elsewhere = elsewhere
+        output = self.stdout = _Output(self.stdout, elsewhere)
+        self.autodetector = _without(self.autodetector, elsewhere)  # type: ignore[misc]  # for this run only
         try:
             super().handle(*args, **options)
         except AppwriteError as error:
@@ -49,22 +167,14 @@ class Command(MigrateCommand):
             raise as_message(error) from error.__cause__
         finally:
             output.end()
+            self.stdout, self.autodetector = before  # type: ignore[misc]
+            self._elsewhere = ()
 
     def migration_progress_callback(
         self, action: str, migration: Any = None, fake: bool = False
     ) -> None:
         if migration is None or migration.app_label not in self._elsewhere:
             super().migration_progress_callback(action, migration, fake)
-
-
-def _apps_elsewhere(alias: str) -> set[str]:
-    """Return the labels of the apps that the routers keep off an alias."""
-    return {
-        config.label
-        for config in apps.get_app_configs()
-        if not router.allow_migrate(alias, config.label)
-        and not any(router.get_migratable_models(config, alias, include_auto_created=True))
-    }
 
 
 def _without(detector: Any, labels: Collection[str]) -> Any:

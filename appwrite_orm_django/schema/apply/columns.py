@@ -215,7 +215,7 @@ def _held_by_index(work: Work, table: str, key: str, error: InvalidSchema) -> No
         f"column {table}.{key}: Appwrite rejected the change because of an index of the table: "
         f"{error}\nIndexes over it: {named}.\n"
         "Way out: drop the indexes that no model has with appwrite_migrate --prune or in the "
-        "console, and run appwrite_migrate again."
+        "console, and run the migration again."
     )
 
 

@@ -75,7 +75,7 @@ def _make(work: Work, steps: Sequence[CreateIndex]) -> None:
     raise NotAvailable(
         f"index {named}: created {MOST_ATTEMPTS} times, and dropped by another client each time.\n"
         "Is another version of this site migrating the same database? Stop it and run "
-        "appwrite_migrate again."
+        "the migration again."
     )
 
 
@@ -157,7 +157,7 @@ def _try_out(work: Work, table: str, index: Index) -> bool:
     raise DuplicateRows(
         f"{table}: Appwrite calls the unique index {index.key} ({', '.join(index.columns)}) "
         "available but does not enforce it: there are rows with equal values.\nThe index was "
-        "dropped. Correct the rows and run appwrite_migrate again."
+        "dropped. Correct the rows and run the migration again."
     )
 
 

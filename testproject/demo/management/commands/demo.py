@@ -68,8 +68,14 @@ class Command(BaseCommand):
             self.stdout.write(f"Appwrite   {settings['HOST']}, database {settings['NAME']}")
             password = preparing.password_for(host)
             started = time.monotonic()
+            self._say("Tables     manage.py migrate")
             preparing.make_databases()
-            created = loading.load(rows=rows)
+            self._say("Loading   ", ending="")
+            created = loading.load(
+                rows=rows,
+                report=lambda table, _made, held: self._say(f" {table} {held:,}", ending=""),
+            )
+            self._say("")
             preparing.set_login(password)
             self.stdout.write(
                 f"Rows       {sum(loading.counts().values()):,}, of which {sum(created.values()):,} are new "
@@ -81,6 +87,10 @@ class Command(BaseCommand):
             )
             self.stdout.flush()
             server.run()
+
+    def _say(self, text: str, ending: str = "\n") -> None:
+        self.stdout.write(text, ending=ending)
+        self.stdout.flush()
 
     def _check(self, rows: int | None) -> None:
         sent = _Counter()
