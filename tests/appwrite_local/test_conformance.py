@@ -26,7 +26,7 @@ from appwrite_local.wsgi import running_http_server
 FOLDER = Path(
     os.environ.get("APPWRITE_CONFORMANCE") or Path(__file__).parents[3] / "shared" / "conformance"
 )
-LEVELS = {"stable": "1.9", "preview": "2.x"}
+LEVELS = {"stable": "1.9", "preview": "2.x", "storage": "1.9"}
 CARRIERS = ["in-process", "http"] if os.environ.get("APPWRITE_CONFORMANCE_HTTP") else ["in-process"]
 HEADERS = {"X-Appwrite-Project": "demo", "X-Appwrite-Key": "secret"}
 

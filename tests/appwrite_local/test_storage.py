@@ -229,7 +229,7 @@ def test_a_file_without_a_format_is_taken_for_the_first_one(filled: Path) -> Non
     pragma(filled, "user_version", 0)
     pragma(filled, "application_id", 0)
     assert row_of(filled) == 1
-    assert pragma(filled, "user_version") == 1
+    assert pragma(filled, "user_version") == FORMAT
     assert row_of(filled) == 1
 
 
