@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 __all__ = ["AppwriteStorage"]
 
 T = TypeVar("T")
+
+#: The names that an upload of this thread has met, and that are therefore not available to it.
+_taken: ContextVar[frozenset[str]] = ContextVar("_taken", default=frozenset())
 
 
 @deconstructible(path="appwrite_orm_django.storage.AppwriteStorage")
@@ -117,12 +121,16 @@ class AppwriteStorage(Storage):
         name = content.name if name is None else name
         # A stream could not be read again for another name.
         with uploading.seekable(content) as source:
-            while True:
-                try:
-                    return super().save(name, source, max_length)
-                except uploading.NameTaken:
-                    # The next name that is available is another one.
-                    continue
+            before = _taken.set(frozenset())
+            try:
+                while True:
+                    try:
+                        return super().save(name, source, max_length)
+                    except uploading.NameTaken as error:
+                        # The user may not be able to see the file that has this name.
+                        _taken.set(_taken.get() | {error.name})
+            finally:
+                _taken.reset(before)
 
     def _save(self, name: str, content: DjangoFile[Any]) -> str:
         name = names.normalized(name)
@@ -140,7 +148,9 @@ class AppwriteStorage(Storage):
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         # An incomplete file is not there for readers, but its id is taken.
         too_long = max_length is not None and len(name) > max_length
-        return not too_long and self._look(name) is None
+        if too_long or names.normalized(name) in _taken.get():
+            return False
+        return self._look(name) is None
 
     def exists(self, name: str) -> bool:
         found = self._look(name)

@@ -35,6 +35,10 @@ from appwrite_orm_django.client.transport import Transport
 class NameTaken(Exception):
     """Another client has created a file of this name, or is uploading one."""
 
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
 
 def save(
     transport: Transport,
@@ -141,13 +145,13 @@ class _Upload:
             # An earlier attempt of ours, whose answer was lost, may be what exists.
             found = self._look() if error.ambiguous else None
             if found is None or not self._is_ours(found):
-                raise NameTaken from error
+                raise NameTaken(self._name) from error
             return found
         except AppwriteError as error:
             return self._found_or(error)
         if not self._is_ours(stored):
             # The server has taken it for a chunk of another client's incomplete file.
-            raise NameTaken
+            raise NameTaken(self._name)
         return stored
 
     def in_chunks(self, source: Any) -> File:
@@ -167,7 +171,7 @@ class _Upload:
             self._remove(mark, claimed=claimed)
             raise
         if not claimed:
-            raise NameTaken
+            raise NameTaken(self._name)
         if self._is_ours(stored):
             return stored
         # Without a mark it may be the file of another user, who was faster.
