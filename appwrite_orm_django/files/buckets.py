@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.apps import apps
@@ -64,7 +64,14 @@ def buckets_of(alias: str) -> list[BucketSettings]:
                 f"{_differences(known.bucket_options(), settings.bucket_options())}.\n"
                 "Give the options once, in STORAGES, and name that entry elsewhere."
             )
-    return [found[key] for key in sorted(found)]
+    return [
+        replace(
+            found[key],
+            bucket=bucket_in_use(alias, found[key]),
+            name=found[key].name or found[key].bucket,
+        )
+        for key in sorted(found)
+    ]
 
 
 def _all_settings(alias: str) -> Iterator[BucketSettings]:
@@ -106,6 +113,14 @@ class BucketStep:
     def __str__(self) -> str:
         return f"bucket {self.bucket}{f': {self.details}' if self.details else ''}"
 
+    @property
+    def request(self) -> tuple[str, str, dict[str, Any]]:
+        """The method, the path and the body of its request."""
+        if self.sign == "+":
+            return "POST", "/storage/buckets", {"bucketId": self.bucket, **self.options}
+        method = "PUT" if self.sign == "~" else "DELETE"
+        return method, f"/storage/buckets/{self.bucket}", self.options
+
     def run(self, transport: Transport) -> None:
         if self.sign == "-":
             if is_empty(transport, self.bucket):  # a file may have come since
@@ -131,6 +146,15 @@ class BucketPlan:
 
     steps: tuple[BucketStep, ...]
     left: tuple[str, ...] = ()
+
+    @property
+    def destructive(self) -> list[BucketStep]:
+        return [step for step in self.steps if step.destructive]
+
+    @property
+    def requests(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """The method, path and body of each request."""
+        return [step.request for step in self.steps]
 
 
 _SHOWN = (
@@ -195,7 +219,7 @@ def _change(bucket: server.Bucket, options: dict[str, Any]) -> BucketStep | None
         after,
         details,
         destructive=bool(lost),
-        warning=f"{' and '.join(sorted(later))} hold for new files only" if later else "",
+        warning=f"for new files only: {', '.join(sorted(later))}" if later else "",
     )
 
 
