@@ -194,7 +194,7 @@ class AppwriteStorage(Storage):
         return int(self._known(name)["sizeOriginal"])
 
     def get_created_time(self, name: str) -> datetime:
-        created = datetime.fromisoformat(self._known(name)["$createdAt"])
+        created = self.created(self._known(name))
         return created if settings.USE_TZ else timezone.make_naive(created)
 
     def get_modified_time(self, name: str) -> datetime:
@@ -261,6 +261,10 @@ class AppwriteStorage(Storage):
         """Return the type of the file's content, as Appwrite has guessed it."""
         return str(self._known(name)["mimeType"])
 
+    def signature(self, name: str) -> str:
+        """Return the MD5 of the file's content, in hexadecimal digits."""
+        return str(self._known(name)["signature"])
+
     def preview(self, name: str, **options: Any) -> bytes:
         """
         Return a picture in another size or format; the options are those of ``url()``.
@@ -273,6 +277,10 @@ class AppwriteStorage(Storage):
             return files.preview(self.transport, self.ref(name), addresses.preview_params(options))
         except FileNotFound as error:
             raise self._missing(name) from error
+
+    def created(self, file: File) -> datetime:
+        """Return when a file was created, in UTC."""
+        return datetime.fromisoformat(file["$createdAt"])
 
     def name_of(self, file: File) -> str:
         """Return the name under which this storage finds a file that the server has listed."""

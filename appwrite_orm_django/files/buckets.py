@@ -56,7 +56,7 @@ def buckets_of(alias: str) -> list[BucketSettings]:
         ImproperlyConfigured: two storages have different options for one bucket.
     """
     found: dict[str, BucketSettings] = {}
-    for settings in _all_settings(alias):
+    for settings in (storage.settings for storage in storages_of(alias)):
         known = found.setdefault(settings.bucket.lower(), settings)
         if known.bucket_options() != settings.bucket_options():
             raise ImproperlyConfigured(
@@ -74,15 +74,18 @@ def buckets_of(alias: str) -> list[BucketSettings]:
     ]
 
 
-def _all_settings(alias: str) -> Iterator[BucketSettings]:
+def storages_of(alias: str) -> Iterator[Any]:
+    """Yield the storages on a database that ``STORAGES`` and the fields of models name."""
     named: list[Any] = [storages[name] for name in storages.backends]
     fields = (field for model in apps.get_models() for field in model._meta.get_fields())
     used: list[Any] = [field.storage for field in fields if isinstance(field, models.FileField)]
     for storage in (*named, *used):
         # Not by its class: the storage stands above this module.
-        settings = getattr(storage, "settings", None)
-        if isinstance(settings, BucketSettings) and storage.alias == alias:
-            yield settings
+        if (
+            isinstance(getattr(storage, "settings", None), BucketSettings)
+            and storage.alias == alias
+        ):
+            yield storage
 
 
 def _differences(one: dict[str, Any], other: dict[str, Any]) -> str:

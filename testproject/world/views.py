@@ -21,6 +21,7 @@ from testproject.world.models import (
     Subdivision,
     SubdivisionType,
 )
+from testproject.world.pictures import picture
 
 CODE = Column("pk", "Code", "aw-code")
 NUMBER = Column("numeric", css="aw-code")
@@ -97,9 +98,13 @@ class CountryList(ListView):
         "official_name",
         Column("alpha_3", "Three letters", "aw-code aw-secondary"),
         NUMBER,
+        Column("thumbnail", "Picture"),
     )
     search_fields = ("name", "=pk", "=alpha_3", "numeric__exact")
     ordering_fields = ("pk", "name", "alpha_3", "numeric")
+
+    def thumbnail(self, country: Country) -> str:
+        return picture(country, 48)
 
     def official_name(self, country: Country) -> str:
         return next((name.name for name in country.names.all() if name.kind == "official"), "")
@@ -108,6 +113,9 @@ class CountryList(ListView):
 class CountryDetail(DetailView):
     queryset = Country.objects.prefetch_related("names")
     template_name = "world/country_detail.html"
+
+    def picture(self) -> str:
+        return picture(self.object, 240)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         subdivisions = self.object.subdivisions.select_related("type").order_by(
