@@ -114,14 +114,12 @@ class CountryDetail(DetailView):
     queryset = Country.objects.prefetch_related("names")
     template_name = "world/country_detail.html"
 
-    def picture(self) -> str:
-        return picture(self.object, 240)
-
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         subdivisions = self.object.subdivisions.select_related("type").order_by(
             "type_id", "name", "pk"
         )
-        return super().get_context_data(subdivisions=subdivisions, **kwargs)
+        shown = picture(self.object, 240)
+        return super().get_context_data(subdivisions=subdivisions, picture=shown, **kwargs)
 
 
 class SubdivisionList(ListView):
