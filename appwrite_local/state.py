@@ -12,14 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from appwrite_local.contents import Contents, ContentsInMemory
+from appwrite_local.engines import Engine
 from appwrite_local.faults import Faults
 from appwrite_local.messages import Request, Response
 from appwrite_local.schema import Deletions, SchemaCache
 from appwrite_local.storage import Storage
-from appwrite_local.text_rules import TextRules
 
 FeatureLevel = Literal["1.9", "2.x"]
-Engine = Literal["mariadb", "postgresql", "mongodb"]
 
 #: The largest file in bytes, as an installation has it unless it sets another.
 MAX_FILE_BYTES = 30_000_000
@@ -78,7 +77,6 @@ class ServerState:
     """
 
     storage: Storage
-    rules: TextRules
     project: str | None
     key_hash: bytes | None
     feature_level: FeatureLevel
