@@ -27,7 +27,7 @@ def storing(**options: Any) -> override_settings:
         "staticfiles": LOCAL,
         "media": {"BACKEND": BACKEND, "OPTIONS": media},
     }
-    return override_settings(STORAGES=named, ROOT_URLCONF="tests.files.urls")
+    return override_settings(STORAGES=named, ROOT_URLCONF="testproject.urls")
 
 
 @pytest.fixture
