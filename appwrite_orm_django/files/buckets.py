@@ -7,6 +7,7 @@ project has one storage.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -26,12 +27,21 @@ from appwrite_orm_django.client.references import MAX_ID_LENGTH
 from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.files.settings import BucketSettings
 
+# What test runners add to the name of the test database of each of their processes.
+_WORKER = re.compile(r"_((?:gw)?\d+)$")
+
 
 def bucket_in_use(alias: str, settings: BucketSettings) -> str:
     """Return the id of a bucket, or of the one that tests use instead."""
-    test = connections[alias].settings_dict["TEST"]
-    if TEST_BUCKETS not in test:
+    database = connections[alias].settings_dict
+    if TEST_BUCKETS not in database["TEST"]:
         return settings.bucket
+    worker = _WORKER.search(str(database["NAME"]))
+    suffix = f"-{worker[1]}" if worker else ""
+    return f"{_test_prefix(settings)[: MAX_ID_LENGTH - len(suffix)]}{suffix}"
+
+
+def _test_prefix(settings: BucketSettings) -> str:
     return f"test-{settings.bucket}"[:MAX_ID_LENGTH]
 
 
@@ -202,8 +212,9 @@ def is_empty(transport: Transport, bucket_id: str) -> bool:
 
 
 def _is_for_tests(bucket: server.Bucket, wanted: Sequence[BucketSettings]) -> bool:
-    names = {f"test-{settings.bucket}"[:MAX_ID_LENGTH].lower() for settings in wanted}
-    return bucket["$id"].lower() in names
+    found = str(bucket["$id"]).lower()
+    prefixes = [_test_prefix(settings)[: MAX_ID_LENGTH - 6].lower() for settings in wanted]
+    return found.startswith(tuple(prefixes))
 
 
 def _change(bucket: server.Bucket, options: dict[str, Any]) -> BucketStep | None:

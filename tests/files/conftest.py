@@ -10,7 +10,14 @@ import pytest
 from appwrite_orm_django.client import buckets, files
 from appwrite_orm_django.client.errors import BucketNotFound
 from appwrite_orm_django.client.files import FileRef
+from appwrite_orm_django.files.buckets import bucket_in_use
+from appwrite_orm_django.files.settings import BucketSettings
 from appwrite_orm_django.storage import AppwriteStorage
+
+
+def in_tests(bucket: str) -> str:
+    """Return the id of the bucket that this process uses instead."""
+    return bucket_in_use("appwrite", BucketSettings(bucket))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from appwrite_orm_django.client import buckets as server
 from appwrite_orm_django.client.errors import BucketNotFound
 from appwrite_orm_django.files.buckets import buckets_of
 from appwrite_orm_django.storage import AppwriteStorage
+from tests.files.conftest import in_tests
 
 pytestmark = pytest.mark.django_db(databases=["appwrite"])
 BACKEND = "appwrite_orm_django.storage.AppwriteStorage"
@@ -50,17 +51,17 @@ def migrate(**options: Any) -> str:
 
 
 def bucket(appwrite: Any, name: str) -> dict[str, Any]:
-    return server.get_bucket(appwrite.transport, f"test-{name}")
+    return server.get_bucket(appwrite.transport, in_tests(name))
 
 
 def test_buckets_are_created_and_changed(appwrite: Any) -> None:
     with storing(media={"PERMISSIONS": ['read("any")'], "EXTENSIONS": ["jpg"], "MAX_SIZE": 5000}):
         with pytest.raises(SystemExit):
             migrate(check=True)
-        assert "+ bucket test-media" in migrate(plan=True)
+        assert f"+ bucket {in_tests('media')}" in migrate(plan=True)
         with pytest.raises(BucketNotFound):
             bucket(appwrite, "media")
-        assert "+ bucket test-media... OK" in migrate()
+        assert f"+ bucket {in_tests('media')}... OK" in migrate()
         assert "No changes." in migrate()
         migrate(check=True)
         found = bucket(appwrite, "media")
@@ -76,7 +77,7 @@ def test_buckets_are_created_and_changed(appwrite: Any) -> None:
     ):
         plan = migrate()
         assert (
-            '~ bucket test-media: name media to Media, permissions [read("any")] to [write("users"), read("any")], '
+            f'~ bucket {in_tests("media")}: name media to Media, permissions [read("any")] to [write("users"), read("any")], '
             "allowedFileExtensions [jpg] to [], encryption True to False  (for new files only: encryption)"
         ) in plan
         assert "No changes." in migrate()
@@ -88,7 +89,9 @@ def test_permissions_are_not_removed_by_accident(appwrite: Any) -> None:
     with storing(media={"PERMISSIONS": ['read("any")']}):
         migrate()
     with storing(media={}):
-        with pytest.raises(CommandError, match="need --allow-destructive:\n  ~ bucket test-media"):
+        with pytest.raises(
+            CommandError, match=rf"need --allow-destructive:\n  ~ bucket {in_tests('media')}"
+        ):
             migrate()
         assert bucket(appwrite, "media")["$permissions"] == ['read("any")']
         migrate(allow_destructive=True)
@@ -104,13 +107,13 @@ def test_only_empty_buckets_are_pruned(appwrite: Any) -> None:
         plan = migrate()
         for name in ("empty", "full"):
             assert (
-                f"= bucket test-{name}, which no storage names (--prune deletes it if it is empty)"
+                f"= bucket {in_tests(name)}, which no storage names (--prune deletes it if it is empty)"
                 in plan
             )
         plan = migrate(prune=True)
-        assert "- bucket test-empty: it is empty" in plan
-        assert "- bucket test-full" not in plan
-    assert bucket(appwrite, "full")["$id"] == "test-full"
+        assert f"- bucket {in_tests('empty')}: it is empty" in plan
+        assert f"- bucket {in_tests('full')}" not in plan
+    assert bucket(appwrite, "full")["$id"] == in_tests("full")
     with pytest.raises(BucketNotFound):
         bucket(appwrite, "empty")
 
@@ -120,10 +123,10 @@ def test_plans_for_programs(appwrite: Any) -> None:
         plan = json.loads(migrate(dry_run=True, format="json"))
     (step,) = plan["steps"]
     assert step == {
-        "kind": "BucketStep", "table": None, "text": "+ bucket test-media", "destructive": False, "warning": "",
+        "kind": "BucketStep", "table": None, "text": f"+ bucket {in_tests('media')}", "destructive": False, "warning": "",
     }  # fmt: skip
     ((method, path, body),) = plan["requests"]
-    assert (method, path, body["bucketId"]) == ("POST", "/storage/buckets", "test-media")
+    assert (method, path, body["bucketId"]) == ("POST", "/storage/buckets", in_tests("media"))
 
 
 def test_a_site_without_files_asks_for_no_bucket(requests: Any) -> None:
@@ -148,7 +151,7 @@ def test_fields_name_buckets_too() -> None:
             found = buckets_of("appwrite")
         finally:
             apps.get_models = original  # type: ignore[method-assign]
-    assert [settings.bucket for settings in found] == ["test-pictures"]
+    assert [settings.bucket for settings in found] == [in_tests("pictures")]
 
 
 def test_one_bucket_has_one_set_of_options() -> None:
@@ -165,7 +168,7 @@ def test_one_bucket_has_one_set_of_options() -> None:
 def test_tests_have_buckets_of_their_own(appwrite: Any) -> None:
     with storing(media={}):
         storage = storages["media"]
-        assert storage.bucket == "test-media"
+        assert storage.bucket == in_tests("media")
         storage.save("a.txt", ContentFile(b""))
         test = appwrite.settings_dict["TEST"].pop("APPWRITE_BUCKETS")
         try:
@@ -174,4 +177,17 @@ def test_tests_have_buckets_of_their_own(appwrite: Any) -> None:
                 storage.save("a.txt", ContentFile(b""))
         finally:
             appwrite.settings_dict["TEST"]["APPWRITE_BUCKETS"] = test
-        assert "test-media" in test
+        assert in_tests("media") in test
+
+
+def test_each_process_of_a_parallel_run_has_its_own(
+    appwrite: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = "b" * 36
+    for database, expected in [
+        ("test_library", ["test-media", f"test-{long}"[:36]]),
+        ("test_library_gw12", ["test-media-gw12", f"test-{'b' * 26}-gw12"]),
+        ("test_library_3", ["test-media-3", f"test-{'b' * 29}-3"]),
+    ]:
+        monkeypatch.setitem(appwrite.settings_dict, "NAME", database)
+        assert [in_tests("media"), in_tests(long)] == expected

@@ -315,7 +315,7 @@ def test_limits_of_the_bucket(make_storage, requests):
     storage = make_storage(max_size=10, extensions=["txt", "jpg"])
     assert save(storage, "a.TXT", b"0123456789") == "a.TXT"
     del requests[:]
-    limits = r"bucket 'test-media' only takes files of up to 10 bytes with the extensions txt, jpg"
+    limits = rf"bucket '{storage.bucket}' only takes files of up to 10 bytes with the extensions txt, jpg"
     with pytest.raises(FileRefused, match=rf"a\.png: {limits}"):
         storage._save("a.png", ContentFile(b"x"))
     with pytest.raises(FileRefused, match=limits):
