@@ -111,6 +111,11 @@ concurrency: install
 model: install
 	$(BIN)/python -m pytest -n 2 -m slow tests/cache/test_model.py
 
+# A file of 200 MB, up and down in little memory.
+.PHONY: big-files
+big-files: install
+	$(BIN)/python -m pytest -m slow tests/files/test_memory.py
+
 # Django's own tests on our backend: APPS="basic lookup", or the first set (tests/django_suite/README.md).
 .PHONY: django-suite
 django-suite: install

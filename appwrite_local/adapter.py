@@ -13,6 +13,7 @@ import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ProtocolError
+from urllib3.response import HTTPResponse
 
 from appwrite_local.messages import Request, Response
 from appwrite_local.server import LocalServer
@@ -87,11 +88,19 @@ def _response(request: requests.PreparedRequest, answer: Response) -> requests.R
     response = requests.Response()
     response.status_code = answer.status
     response.headers = CaseInsensitiveDict(answer.headers)
-    response.raw = io.BytesIO(answer.body)
+    response.raw = answer.part or _raw(answer)
     response.encoding = "utf-8"
     response.url = request.url or ""
     response.request = request
     return response
+
+
+def _raw(answer: Response) -> Any:
+    if "Content-Encoding" not in answer.headers:
+        return io.BytesIO(answer.body)
+    return HTTPResponse(
+        io.BytesIO(answer.body), answer.headers, answer.status, preload_content=False
+    )
 
 
 def local_session(

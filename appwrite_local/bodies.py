@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
 from appwrite_local.errors import ApiError
 from appwrite_local.messages import Request
+from appwrite_local.multipart import Upload, read_parts
 from appwrite_local.wire import MalformedJson, decode_json
 
 _NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)$")
@@ -20,15 +21,18 @@ def parameters(request: Request) -> dict[str, Any]:
     Read the parameters of a request: a GET's query string, or the body of any other method.
 
     A body that is not JSON, or not a JSON object, counts as empty; the server then reports the
-    first missing parameter (recording ``malformed-bodies``).
+    first missing parameter (recording ``malformed-bodies``). A file of a multipart body is an
+    ``Upload``.
     """
-    if request.method == "GET":
+    if request.method in ("GET", "HEAD"):
         return parse_form(request.query_string)
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type == "application/json":
         return _json_object(request.body)
     if content_type == "application/x-www-form-urlencoded":
         return parse_form(request.body.decode("utf-8", "replace"))
+    if content_type == "multipart/form-data":
+        return _nested(read_parts(request.headers["content-type"], request.body))
     return {}
 
 
@@ -42,8 +46,12 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 def parse_form(text: str) -> dict[str, Any]:
     """Parse ``a=1&b[]=2&c[x]=3`` as PHP does: the last of equal names wins, brackets nest."""
+    return _nested(parse_qsl(text, keep_blank_values=True))
+
+
+def _nested(pairs: Iterable[tuple[str, str | Upload]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
+    for name, value in pairs:
         match = _NAME.match(name)
         if match is None:
             result[name] = value
@@ -52,7 +60,7 @@ def parse_form(text: str) -> dict[str, Any]:
     return {name: _lists(value) for name, value in result.items()}
 
 
-def _put(target: dict[str, Any], path: list[str], value: str) -> None:
+def _put(target: dict[str, Any], path: list[str], value: str | Upload) -> None:
     for step in path[:-1]:
         step = step or str(len(target))
         inner = target.get(step)

@@ -15,6 +15,7 @@ REPORTED_VERSION = "1.9.6"
 # TablesDB's name of the error: status, text. Words of a route family stand in braces; other braces
 # are values.
 _ERRORS: dict[str, tuple[int, str]] = {
+    "bare_400": (400, ""),
     "attribute_type_invalid": (400, '{service} "{key}" is not a number'),
     "column_already_exists": (409, "{Column} with the requested key '{key}' already exists. {Column} keys must be unique, try again with a different key."),
     "column_default_of_array": (400, "Cannot set default value for array {column}s"),
@@ -64,8 +65,23 @@ _ERRORS: dict[str, tuple[int, str]] = {
     "row_not_found": (404, "{Row} with the requested ID '{id}' could not be found."),
     "row_unique_constraint_violation": (409, "{Row} violates a unique {column} constraint. Try again with different value(s)."),
     "row_update_conflict": (409, "Remote {row} is newer than local."),
+    "storage_bucket_already_exists": (409, "A storage bucket with the requested ID already exists. Try again with a different ID or use ID.unique() to generate a unique ID."),
+    "storage_bucket_not_found": (404, "Storage bucket with the requested ID could not be found."),
+    "storage_bucket_transformations_disabled": (403, "Image transformations are disabled for the requested bucket."),
+    "storage_file_already_exists": (409, "A storage file with the requested ID already exists."),
+    "storage_file_empty": (400, "Empty file passed to the endpoint."),
+    "storage_file_incomplete": (404, "File not found in {path}"),
+    "storage_file_not_found": (404, "The requested file could not be found."),
+    "storage_file_type_unsupported": (400, "{message}"),
+    "storage_invalid_appwrite_id": (400, "The value for x-appwrite-id header is invalid. Please check the value of the x-appwrite-id header is a valid id and not unique()."),
+    "storage_invalid_content_range": (400, "The content range is invalid. Please check the value of the Content-Range header."),
+    "storage_invalid_file": (403, "The uploaded file is invalid. Please check the file and try again."),
+    "storage_invalid_file_size": (400, "File size not allowed"),
+    "storage_invalid_range": (416, "The requested range is not satisfiable. Please check the value of the Range header."),
+    "storage_preview_unavailable": (501, "{message}"),
     "table_already_exists": (409, "A {table} with the requested ID '{id}' already exists. Try again with a different ID or use ID.unique() to generate a unique ID."),
     "table_not_found": (404, "{Table} with the requested ID '{id}' could not be found."),
+    "token_not_found": (404, "The requested file token could not be found."),
     "transaction_conflict": (409, "The transaction has a conflict. Please resolve the conflict and try again."),
     "transaction_expired": (410, "The transaction has expired. Please create a new transaction and try again."),
     "transaction_expired_unmapped": (500, "Server Error"),
@@ -73,6 +89,7 @@ _ERRORS: dict[str, tuple[int, str]] = {
     "transaction_limit_exceeded": (400, "Transaction already has {existing} operations, adding {adding} would exceed the maximum of {maximum}"),
     "transaction_not_ready": (400, "The transaction is not ready yet. Please try again later."),
     "transaction_not_found": (404, "Transaction with the requested ID '{id}' could not be found."),
+    "user_already_exists": (409, "A user with the same id, email, or phone already exists in this project."),
     "user_jwt_and_cookie_set": (403, "JWT and cookie can't be used in the same request"),
     "user_not_found": (404, "User with the requested ID could not be found."),
     "user_jwt_invalid": (401, "Failed to verify JWT. {reason}"),
@@ -92,6 +109,7 @@ _SENT_AS = {
     "relationship_exists": "column_already_exists",
     "legacy_table_not_found": "collection_not_found",
     "row_id_missing": "row_missing_data",
+    "storage_file_incomplete": "storage_file_not_found",
     "transaction_expired_unmapped": "transaction_expired",
 }
 
@@ -119,6 +137,8 @@ class ApiError(Exception):
     def response(self, family: Family = TABLES_DB) -> Response:
         """Return the error response in a family's words."""
         status, text = _ERRORS[self.error_type]
+        if not text:  # turned away before Appwrite saw the request
+            return Response(status)
         envelope = {
             "message": text.format(**family.words, **self.values),
             "code": status,

@@ -15,7 +15,10 @@ from appwrite_local.state import ServerState
 from appwrite_local.storage import Session
 from appwrite_local.validators import CustomId, Nullable, Text, Uid, list_of
 
-GUEST_SCOPES = frozenset({"public", "rows.read", "rows.write", "documents.read", "documents.write"})
+GUEST_SCOPES = frozenset(
+    {"public", "rows.read", "rows.write", "documents.read", "documents.write", "files.read", "files.write"}
+)  # fmt: skip
+_FILE_SCOPES = frozenset({"files.read", "files.write"})
 USER_SCOPES = GUEST_SCOPES | {"account"}
 
 
@@ -65,7 +68,7 @@ def authorize(identity: Identity, scopes: tuple[str, ...]) -> None:
         raise ApiError(
             "general_unauthorized_scope", message=f"{identity.label} missing scopes ({listed})"
         )
-    if not identity.project and "public" not in scopes:
+    if not identity.project and "public" not in scopes and _FILE_SCOPES.isdisjoint(scopes):
         raise ApiError("general_access_forbidden")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from appwrite_local.contents import Part
 from appwrite_local.wire import Json, encode_json
 
 JSON_CONTENT_TYPE = "application/json; charset=UTF-8"
@@ -33,6 +34,7 @@ class Response:
     Attributes:
         delay_s: how many seconds later the transport must deliver it.
         cut: whether the transport must close the connection instead of answering.
+        part: the part of a file that is the body, instead of ``body``. Close it if it is not read.
     """
 
     status: int
@@ -40,6 +42,15 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     cut: bool = False
+    part: Part | None = field(default=None, repr=False)
+
+    def drop_body(self) -> None:
+        """Keep status and headers only."""
+        self.body = b""
+        self.headers.pop("Content-Length", None)
+        if self.part is not None:
+            self.part.close()
+            self.part = None
 
 
 def json_response(status: int, body: Json, headers: Mapping[str, str] | None = None) -> Response:

@@ -15,7 +15,7 @@ from typing import Any
 
 from appwrite_local import sql_functions
 from appwrite_local.engines import MARIADB, Engine
-from appwrite_local.errors import ApiError, invalid_argument
+from appwrite_local.errors import ApiError, invalid_argument, invalid_query
 from appwrite_local.queries import check, parse, sql
 from appwrite_local.queries.fields import INTERNALS, Fields, Kind, internal_field, make_field
 from appwrite_local.row_store import TOTAL_CAP
@@ -121,12 +121,21 @@ def _checked(queries: Sequence[str], fields: Fields, level: parse.Level) -> list
         check.check_queries(parsed, fields)
         for query in parsed:
             if query.method in parse.CURSORS:
-                check.check_cursor(query)
+                _check_cursor(query)
     except ApiError as error:
         if error.error_type != "general_query_invalid":
             raise
+        if error.values["message"].startswith("Searching by attribute"):
+            raise  # found by the database, not by the check of the parameter
         raise invalid_argument(f"Invalid `queries` param: {error.values['message']}") from error
     return parsed
+
+
+def _check_cursor(query: parse.Query) -> None:
+    try:
+        check.check_cursor(query)
+    except ApiError as error:
+        raise invalid_query(error.values["message"]) from error
 
 
 def _table(

@@ -159,16 +159,22 @@ def require_create(table: Table, identity: Identity) -> None:
     Raises:
         ApiError: 401, with the words of the check that failed.
     """
-    if allows(table.permissions, "create", identity):
-        return
-    granted = roles_for(table.permissions, "create")
+    if not allows(table.permissions, "create", identity):
+        raise denied(table.permissions, "create", identity)
+
+
+def denied(permissions: Iterable[str], action: str, identity: Identity) -> ApiError:
+    """Return the error for an action that no permission in a list grants."""
+    granted = roles_for(permissions, action)
     if not granted:
-        raise unauthorized("No permissions provided for action 'create'")
+        return unauthorized(f"No permissions provided for action '{action}'")
     own, given = (
-        json.dumps(list(roles), separators=(",", ":")) for roles in (identity.roles, granted)
+        # PHP escapes slashes.
+        json.dumps(list(roles), separators=(",", ":")).replace("/", "\\/")
+        for roles in (identity.roles, granted)
     )
-    raise unauthorized(
-        f'Missing "create" permission for role "{granted[-1]}". Only "{own}" scopes are allowed '
+    return unauthorized(
+        f'Missing "{action}" permission for role "{granted[-1]}". Only "{own}" scopes are allowed '
         f'and "{given}" was given.'
     )
 

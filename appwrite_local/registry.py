@@ -6,7 +6,8 @@ Find the server of a ``local:`` location.
     local:/path/dev.sqlite3         a file, also for several processes
     local:?feature-level=2.x        options follow a question mark, before a fragment
 
-Options are ``feature-level``, ``engine``, ``column-delay`` (seconds), ``project`` and ``key``.
+Options are ``feature-level``, ``engine``, ``column-delay`` (seconds), ``max-file-size`` (bytes),
+``project`` and ``key``.
 Without the last two a ``local:`` server accepts any project id and any key that is not empty: there
 is one project, and every key has all scopes.
 """
@@ -26,7 +27,7 @@ from appwrite_local.state import FeatureLevel
 from appwrite_local.storage import WrongFormat
 
 SCHEME = "local:"
-Option = Literal["feature-level", "engine", "column-delay", "project", "key"]
+Option = Literal["feature-level", "engine", "column-delay", "max-file-size", "project", "key"]
 
 _servers: dict[str, LocalServer] = {}
 _lock = threading.Lock()
@@ -140,6 +141,8 @@ def _arguments(location: str, text: str) -> dict[str, Any]:
         raise ValueError(f"{location!r}: {error}.") from None
     if "column-delay" in given:
         arguments["column_delay_s"] = _seconds(location, given["column-delay"])
+    if "max-file-size" in given:
+        arguments["max_file_bytes"] = _bytes(location, given["max-file-size"])
     return arguments
 
 
@@ -150,6 +153,12 @@ def _seconds(location: str, value: str) -> float:
         raise ValueError(
             f"{location!r}: column-delay must be a number of seconds, got {value!r}."
         ) from None
+
+
+def _bytes(location: str, value: str) -> int:
+    if not value.isdecimal() or not int(value):
+        raise ValueError(f"{location!r}: max-file-size must be a number of bytes, got {value!r}.")
+    return int(value)
 
 
 def _one_of(location: str, name: str, value: str, allowed: tuple[str, ...]) -> str:

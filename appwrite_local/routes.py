@@ -11,12 +11,17 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from appwrite_local import (
+    buckets,
     bulk,
     columns,
     databases,
+    downloads,
+    file_tokens,
+    files,
     increments,
     indexes,
     keys,
+    previews,
     rows,
     tables,
     transactions,
@@ -99,6 +104,6 @@ def all_routes() -> Iterator[Route]:
         for route in module.ROUTES:
             yield route
             yield route.in_legacy_words()
-    for module in (keys, webhooks, users):
+    for module in (keys, webhooks, users, buckets, files, downloads, previews, file_tokens):
         yield from module.ROUTES
     yield from ROUTES

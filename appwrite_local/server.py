@@ -14,6 +14,7 @@ from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from appwrite_local import bodies, routes, webhooks
+from appwrite_local.contents import contents_of
 from appwrite_local.engines import ENGINES, EngineName, check_level
 from appwrite_local.errors import ApiError
 from appwrite_local.events import Event
@@ -29,10 +30,18 @@ from appwrite_local.keys import authorize, identify
 from appwrite_local.messages import Request, Response
 from appwrite_local.realtime import Hub
 from appwrite_local.routing import Call, Route, Router, read_params
-from appwrite_local.state import DEFAULT_KEY, FeatureLevel, ServerState, hash_key
+from appwrite_local.state import (
+    DEFAULT_KEY,
+    MAX_FILE_BYTES,
+    FeatureLevel,
+    ServerState,
+    hash_key,
+)
 from appwrite_local.storage import Storage
 
 PREFIX = "/v1"
+#: Bytes. A proxy in front of the server answers larger bodies with a bare 413.
+MAX_BODY_BYTES = 12 * 1024 * 1024
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +65,8 @@ class LocalServer(ServerState):
             delay. A server never builds one at once, and clients that look too early should notice
             (recording ``indexes-errors``).
         faults: faults to simulate, as objects or texts; see ``faults``.
+        max_file_bytes: the largest file that a bucket may allow. The contents of files lie in the
+            directory ``<storage>.files``, or in memory.
 
     Raises:
         ValueError: the behaviour of this feature level on this engine is not known.
@@ -71,6 +82,7 @@ class LocalServer(ServerState):
         column_delay_s: float = 0.0,
         index_lag: int = 1,
         faults: Sequence[Fault | str] = (),
+        max_file_bytes: int = MAX_FILE_BYTES,
     ) -> None:
         is_new = feature_level == "2.x"
         check_level(engine, feature_level)
@@ -86,6 +98,8 @@ class LocalServer(ServerState):
             column_delay_s=column_delay_s,
             index_lag=index_lag,
             faults=Faults(faults),
+            max_file_bytes=max_file_bytes,
+            contents=contents_of(storage),
         )
         self.realtime = Hub(self)
         self.webhooks = webhooks.Deliverer(self.storage)
@@ -106,6 +120,8 @@ class LocalServer(ServerState):
         An unexpected exception is logged and becomes a 500 in the server's own envelope. A response
         may be late or cut off; see ``Response``.
         """
+        if len(request.body) > MAX_BODY_BYTES:
+            return Response(413)
         path = request.path.removeprefix(PREFIX)
         disturbing = self.faults.take(request, path)
         if not disturbing:
@@ -116,6 +132,10 @@ class LocalServer(ServerState):
         return answer_after(disturbing, answer)
 
     def _handle(self, request: Request, fate: Fate) -> Response:
+        if request.method == "HEAD":
+            answer = self._handle(replace(request, method="GET"), fate)
+            answer.drop_body()
+            return answer
         found = (
             self._router.match(request.method, request.path.removeprefix(PREFIX))
             if request.path.startswith(PREFIX + "/")
@@ -200,9 +220,10 @@ class LocalServer(ServerState):
 
 
 def _project_of(request: Request) -> str:
+    """Return the project id; that in the URL of a GET takes precedence over the header."""
     project = request.headers.get("x-appwrite-project", "")
-    if not project and "project=" in request.query_string:
-        project = dict(parse_qsl(request.query_string)).get("project", "")
+    if "project=" in request.query_string and (request.method == "GET" or not project):
+        project = dict(parse_qsl(request.query_string)).get("project", project)
     return project
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from appwrite_local.contents import Contents, ContentsInMemory
 from appwrite_local.engines import Engine
 from appwrite_local.faults import Faults
 from appwrite_local.messages import Request, Response
@@ -19,6 +20,8 @@ from appwrite_local.storage import Storage
 
 FeatureLevel = Literal["1.9", "2.x"]
 
+#: The largest file in bytes, as an installation has it unless it sets another.
+MAX_FILE_BYTES = 30_000_000
 #: The key unless another one is given. It is public.
 DEFAULT_KEY = "secret"
 MAX_LISTS = 1_000
@@ -69,6 +72,7 @@ class ServerState:
     Attributes:
         key_hash: a hash of the key, so that the objects of this process do not show the key itself.
         young_indexes: for how many further requests an index reads ``processing``, by its number.
+        max_file_bytes: the largest file that a bucket may allow.
         operation_problem: why a list of operations was last rejected.
     """
 
@@ -85,6 +89,8 @@ class ServerState:
     lists: ListCache = field(default_factory=ListCache)
     schema: SchemaCache = field(default_factory=SchemaCache)
     operation_problem: str = ""
+    max_file_bytes: int = MAX_FILE_BYTES
+    contents: Contents = field(default_factory=ContentsInMemory)
 
     @property
     def key_is_known(self) -> bool:

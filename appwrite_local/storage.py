@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from appwrite_local import sql_functions
@@ -57,6 +57,16 @@ CREATE TABLE IF NOT EXISTS _users (
 CREATE TABLE IF NOT EXISTS _transactions (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL COLLATE NOCASE UNIQUE, status TEXT NOT NULL, operations INTEGER NOT NULL,
     expires TEXT NOT NULL, owner TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS _buckets (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL COLLATE NOCASE UNIQUE, definition TEXT NOT NULL, created TEXT NOT NULL,
+    updated TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS _files (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, bucket_seq INTEGER NOT NULL REFERENCES _buckets (seq), id TEXT NOT NULL COLLATE NOCASE,
+    definition TEXT NOT NULL, created TEXT NOT NULL, updated TEXT NOT NULL, UNIQUE (bucket_seq, id));
+CREATE TABLE IF NOT EXISTS _previews (file_seq INTEGER NOT NULL, params TEXT NOT NULL, PRIMARY KEY (file_seq, params));
+CREATE TABLE IF NOT EXISTS _file_tokens (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, file_seq INTEGER NOT NULL, resource TEXT NOT NULL,
+    expire TEXT NOT NULL, secret TEXT NOT NULL, created TEXT NOT NULL, accessed TEXT NOT NULL);
 """
 
 
@@ -113,6 +123,8 @@ class Session:
         self.read_rows = read_rows
         self.writes = writes
         self.schema_touched = False
+        #: Called once the writes are stored.
+        self.after_commit: list[Callable[[], None]] = []
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> sqlite3.Cursor:
         return self._connection.execute(sql, params)
@@ -201,12 +213,15 @@ class Storage:
         """
         with self._exclusive(), self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+            session = Session(connection, self.engine, self.read_rows, writes=writes)
             try:
-                yield Session(connection, self.engine, self.read_rows, writes=writes)
+                yield session
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+            for call in session.after_commit:
+                call()
 
     def close(self) -> None:
         """Close idle connections. Data in memory is lost then."""

@@ -65,9 +65,9 @@ class User:
         labels = [f"label:{label}" for label in self.labels]
         return (
             "any",
+            "users",
             f"user:{self.id}",
             f"user:{self.id}/{status}",
-            "users",
             f"users/{status}",
             *teams,
             *labels,
@@ -197,6 +197,26 @@ def user_json(user: User, ttl_s: int = JWT_TTL_S) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def create_account(call: Call) -> Response:
+    """Create a user by the server's own route; the password is not kept."""
+    user_id = identifiers.chosen(call.args["userId"])
+    if _find(call.session, "id", user_id) is not None:
+        raise ApiError("user_already_exists")
+    call.args |= {
+        "userId": user_id,
+        "verified": False,
+        "labels": [],
+        "teams": [],
+        "jwtDuration": JWT_TTL_S,
+    }
+    return create_user(call)
+
+
+def create_jwt(call: Call) -> Response:
+    user = _require(call)
+    return json_response(201, {"jwt": make_jwt(user, int(call.args["duration"]))})
+
+
 def get_account(call: Call) -> Response:
     """Return the caller. Only users get here: keys and guests lack the scope ``account``."""
     user = _find(call.session, "id", call.identity.user_id)
@@ -293,6 +313,18 @@ ROUTES = [
         ),
     ),
     Route("GET", "/local/users/{userId}", get_user, SCOPES, (_ID,), writes=False),
+    Route(
+        "POST", "/users", create_account, ("users.write",),
+        (
+            Param("userId", CustomId()), Param("email", Text(320), "", nullable=True), Param("phone", Text(16), None, nullable=True),
+            Param("password", Text(256), "", nullable=True), Param("name", Text(128, 0), ""),
+        ),
+    ),
+    Route(
+        "POST", "/users/{userId}/jwts", create_jwt, ("users.write",),
+        (_ID, Param("sessionId", Text(64), "", nullable=True), Param("duration", IntegerRange(0, 3600), JWT_TTL_S)),
+    ),
+    Route("DELETE", "/users/{userId}", delete_user, ("users.write",), (_ID,)),
     Route("GET", "/account", get_account, ("account",), writes=False),
     Route("DELETE", "/local/users/{userId}", delete_user, SCOPES, (_ID,)),
 ]  # fmt: skip

@@ -7,7 +7,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,11 @@ from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.server import TcpWSGIServer
 
 from appwrite_local.messages import Request
-from appwrite_local.server import LocalServer
+from appwrite_local.server import MAX_BODY_BYTES, LocalServer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-MAX_BODY_BYTES = 12 * 1024 * 1024
 # A request line of 64,000 characters is answered. Slightly longer ones are not, as on the server.
 MAX_HEADER_BYTES = 66_000
 THREADS = 8
@@ -49,17 +48,27 @@ def make_application(
             # What waitress itself raises if the client hangs up: it closes the socket and writes
             # nothing.
             raise ClientDisconnected
-        headers = [*response.headers.items(), ("Server", "Appwrite")]
+        headers = [*_header_texts(response.headers), ("Server", "Appwrite")]
         if response.status != 204:
-            headers.append(("Content-Length", str(len(response.body))))
+            sized = "Content-Length" in response.headers or response.part is not None
+            if not sized and environ["REQUEST_METHOD"] != "HEAD":
+                headers.append(("Content-Length", str(len(response.body))))
         elif "Content-Type" not in response.headers:
             # The server's HTTP library adds it. The SDK for Python reads it from every answer, and
             # fails without it.
             headers.append(("Content-Type", "text/html"))
         start_response(f"{response.status} {_REASONS.get(response.status, 'Error')}", headers)
+        if response.part is not None:
+            return response.part
         return [response.body] if response.body else []
 
     return application
+
+
+def _header_texts(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield headers as WSGI carries them: bytes of UTF-8 as latin-1, and no line ends."""
+    for name, value in headers.items():
+        yield name, value.replace("\r", "").replace("\n", "").encode().decode("latin-1")
 
 
 def _request(environ: WSGIEnvironment) -> Request:

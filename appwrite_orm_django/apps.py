@@ -27,6 +27,7 @@ class AppwriteOrmConfig(AppConfig):
             checks.register(_imported_when_run(name), tag, deploy=True)
         post_migrate.connect(create_own_tables, sender=self)
         post_save.connect(hold_what_was_saved)
+        _delete_files_of_models()
 
 
 # Checks by tag. Each is imported when it runs: checks need half of the library, which only commands
@@ -56,6 +57,19 @@ def _imported_when_run(name: str) -> Callable[..., Any]:
 
     check.__name__ = check.__qualname__ = name
     return check
+
+
+def _delete_files_of_models() -> None:
+    from django.apps import apps
+
+    chosen = [
+        model for model in apps.get_models() if getattr(model, "appwrite_delete_files", False)
+    ]
+    if chosen:
+        from appwrite_orm_django.files.deleting import watch_models
+
+        for model in chosen:
+            watch_models(model)
 
 
 def create_own_tables(using: str, **_: Any) -> None:

@@ -98,6 +98,8 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
         appwrite_foreign_bulk_writes: set it to False if no other client writes rows of this table
             in bulk. Webhooks and realtime then invalidate only the rows they name, instead of every
             row that was read by key (see docs/howto/webhooks.md).
+        appwrite_delete_files: if True, the files of a row are deleted after the commit that deletes
+            the row or gives it another file (see docs/howto/files.md).
         appwrite_warm: the queries that ``objects.warm()`` and ``manage.py appwrite_cache warm``
             load: querysets, or callables without arguments that return a queryset or run a query
             (``lambda: Product.objects.count()``).
@@ -112,6 +114,7 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
     appwrite_database: ClassVar[str | None] = None
     appwrite_cache_timeout: ClassVar[float | None] = None
     appwrite_foreign_bulk_writes: ClassVar[bool] = True
+    appwrite_delete_files: ClassVar[bool] = False
     appwrite_warm: ClassVar[Sequence[models.QuerySet[Any] | Callable[[], Any]]] = ()
 
     # Reading gives a str. Any allows models to declare an ``id`` of another type.

@@ -73,7 +73,7 @@ def in_settings_words(meaning: str, names: Iterable[str]) -> str:
 
 def shown_default(field: dataclasses.Field[Any]) -> str:
     if field.default is dataclasses.MISSING:
-        return ""  # a dictionary of its own
+        return ""  # required, or a dictionary of its own
     value = field.default
     if isinstance(value, Secret) or value in ("", ()):
         return ""

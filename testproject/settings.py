@@ -114,6 +114,21 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
+# Pictures of countries: in a bucket of the same project, which everyone may read.
+STORAGES = {
+    "default": {
+        "BACKEND": "appwrite_orm_django.storage.AppwriteStorage",
+        "OPTIONS": {
+            "DATABASE": "appwrite",
+            "BUCKET": os.environ.get("APPWRITE_BUCKET_ID") or "world-pictures",
+            "PERMISSIONS": ['read("any")'],
+            "EXTENSIONS": ["gif", "jpeg", "jpg", "png", "webp"],
+            "MAX_SIZE": 2_000_000,
+        },
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -13,5 +13,7 @@ urlpatterns = [
     path("favicon.ico", RedirectView.as_view(url=static("world/icon.svg"))),
     # Where Appwrite tells of other clients' writes, if the settings have a secret for it.
     path("appwrite/", include("appwrite_orm_django.changes.urls")),
+    # Pictures, where browsers cannot reach the server that has them.
+    path("files/", include("appwrite_orm_django.files.urls")),
     path("", include("testproject.world.urls")),
 ]

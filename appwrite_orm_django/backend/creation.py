@@ -10,6 +10,9 @@ from django.db.models import Model
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.connection import Connection
 
+#: Set in ``settings_dict["TEST"]`` while tests run: the ids of the buckets that they have created.
+TEST_BUCKETS = "APPWRITE_BUCKETS"
+
 
 class DatabaseCreation(BaseDatabaseCreation):
     connection: Connection  # type: ignore[assignment]  # only this connection uses it
@@ -18,6 +21,8 @@ class DatabaseCreation(BaseDatabaseCreation):
         name = self._get_test_db_name()
         if not keepdb:
             self._drop(name)
+        # Storages now use buckets of their own, which they create with their first request.
+        self.connection.settings_dict["TEST"][TEST_BUCKETS] = set()
         self._create_tables_of_appwrite_migrate(name)
         return name  # type: ignore[no-any-return]  # Django's value, of this type
 
@@ -52,6 +57,17 @@ class DatabaseCreation(BaseDatabaseCreation):
 
     def _destroy_test_db(self, test_database_name: str, verbosity: int) -> None:
         self._drop(test_database_name)
+        self._drop_buckets()
+
+    def _drop_buckets(self) -> None:
+        from appwrite_orm_django.client.buckets import delete_bucket
+        from appwrite_orm_django.client.errors import BucketNotFound
+
+        for bucket_id in self.connection.settings_dict["TEST"].pop(TEST_BUCKETS, ()):
+            try:
+                delete_bucket(self.connection.transport, bucket_id)
+            except BucketNotFound:
+                continue
 
     def _drop(self, name: str) -> None:
         from appwrite_orm_django.client import databases

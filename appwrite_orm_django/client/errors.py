@@ -9,12 +9,13 @@ Django's exception is on the right::
       ProjectNotFound, DatabaseNotFound                                          OperationalError
       WriteRefused (TransactionConflict, RowConflict), WriteUnknown, WriteBroken OperationalError
       TransactionClosed, TransactionLimitExceeded                                OperationalError
+      BucketNotFound                                                             OperationalError
       TableNotFound, ColumnNotFound, IndexNotFound, AlreadyExists                ProgrammingError
       InvalidQuery, InvalidRequest, InvalidSchema (ColumnNotAvailable)           ProgrammingError
-      UniqueViolation (RowAlreadyExists), DeleteRestricted                       IntegrityError
-      InvalidStructure, InvalidId, InvalidValue, LimitExceeded                   DataError
+      UniqueViolation (RowAlreadyExists), DeleteRestricted, FileExists           IntegrityError
+      InvalidStructure, InvalidId, InvalidValue, LimitExceeded, FileRefused      DataError
       FeatureUnsupported                                                         NotSupportedError
-      RowNotFound, NotFound                                                      DatabaseError
+      RowNotFound, FileNotFound, NotFound                                        DatabaseError
 
 A write fails in one of three ways, each with a class of its own: ``WriteRefused`` (nothing was
 written: run it again), ``WriteUnknown`` (it may have been written: look before you run it again),
@@ -159,8 +160,9 @@ class MissingScope(Unauthorized):
 
     hint = (
         'Give the API key in {settings}["PASSWORD"] one of these scopes in the Appwrite console. '
-        "A site needs rows.read and rows.write; migrate and appwrite_migrate need read and write "
-        "of databases, tables, columns, indexes and rows."
+        "A site needs rows.read and rows.write, and files.read and files.write if it stores files; "
+        "migrate and appwrite_migrate need read and write of databases, tables, columns, indexes, "
+        "rows and buckets."
     )
 
 
@@ -301,8 +303,20 @@ class IndexNotFound(AppwriteError, utils.ProgrammingError):
     hint = MISSING_PART
 
 
+class BucketNotFound(AppwriteError, utils.OperationalError):
+    """
+    The bucket does not exist (404 ``storage_bucket_not_found``).
+
+    This is also the answer for a disabled bucket if no API key is sent.
+    """
+
+    hint = (
+        "Run manage.py appwrite_migrate, which creates the buckets that STORAGES and models name."
+    )
+
+
 class AlreadyExists(AppwriteError, utils.ProgrammingError):
-    """A database, table, column, index or webhook with this id already exists."""
+    """A database, table, column, index, bucket or webhook with this id already exists."""
 
 
 class InvalidQuery(AppwriteError, utils.ProgrammingError):
@@ -370,6 +384,10 @@ class RowAlreadyExists(UniqueViolation):
     )
 
 
+class FileExists(AppwriteError, utils.IntegrityError):
+    """Another file of the bucket has the same id (409 ``storage_file_already_exists``)."""
+
+
 class DeleteRestricted(AppwriteError, utils.IntegrityError):
     """A relationship column with ``restrict`` still has rows on its other side."""
 
@@ -411,6 +429,10 @@ class LimitExceeded(AppwriteError, utils.DataError):
     """A table would become too wide, or an increment would exceed its bound."""
 
 
+class FileRefused(AppwriteError, utils.DataError):
+    """The bucket does not allow a file: its size, its extension, or its name."""
+
+
 class FeatureUnsupported(AppwriteError, utils.NotSupportedError):
     """This server, or the database under it, does not support the request."""
 
@@ -421,6 +443,14 @@ class RowNotFound(AppwriteError, utils.DatabaseError):
 
 class NotFound(AppwriteError, utils.DatabaseError):
     """Something else does not exist, for example a webhook."""
+
+
+class FileNotFound(AppwriteError, utils.DatabaseError):
+    """
+    The file does not exist (404 ``storage_file_not_found``), or the user may not read it.
+
+    ``AppwriteStorage`` raises Python's ``FileNotFoundError`` instead.
+    """
 
 
 #: By Appwrite's type. ``document_``, ``attribute_``, ``collection_`` and ``index_`` start the
@@ -469,6 +499,14 @@ BY_TYPE: Mapping[str, type[AppwriteError]] = {
     "row_not_found": RowNotFound,
     "row_unique_constraint_violation": UniqueViolation,
     "row_update_conflict": RowConflict,
+    "storage_bucket_already_exists": AlreadyExists,
+    "storage_bucket_not_found": BucketNotFound,
+    "storage_file_already_exists": FileExists,
+    "storage_file_not_found": FileNotFound,
+    "storage_file_type_unsupported": FileRefused,
+    "storage_invalid_file": FileRefused,
+    "storage_invalid_file_size": FileRefused,
+    "storage_preview_unavailable": FeatureUnsupported,
     "table_already_exists": AlreadyExists,
     "table_limit_exceeded": LimitExceeded,
     "table_not_found": TableNotFound,

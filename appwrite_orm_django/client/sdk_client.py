@@ -67,9 +67,12 @@ class SdkClient:
 
     def chunked_upload(self, *args: Any, **kwargs: Any) -> NoReturn:
         """
-        Reject uploads, which need the SDK's own client.
+        Reject uploads of the SDK's services, which read whole files and report lost ones as saved.
 
         Raises:
             TypeError: always.
         """
-        raise TypeError("This transport only sends JSON; use the SDK's own Client to upload files.")
+        raise TypeError(
+            "The SDK's services cannot upload through this transport: save files with "
+            "appwrite_orm_django.storage.AppwriteStorage, or use the SDK's own Client."
+        )

@@ -37,6 +37,7 @@ from appwrite_orm_django.client.errors import (
     NotAppwrite,
     RequestTimeout,
 )
+from appwrite_orm_django.client.forms import Form
 from appwrite_orm_django.client.identity import Identity
 from appwrite_orm_django.client.queries import MAX_URL_LENGTH, QueryLimitExceeded
 from appwrite_orm_django.client.retries import Backoff, Failure, may_repeat
@@ -48,7 +49,10 @@ if TYPE_CHECKING:
 
 
 def prepare(
-    method: str, url: str, headers: CaseInsensitiveDict[str | Secret], body: Secret | None
+    method: str,
+    url: str,
+    headers: CaseInsensitiveDict[str | Secret],
+    body: Secret | Form | None,
 ) -> requests.PreparedRequest:
     """
     Return a request that is ready to be sent.
@@ -318,6 +322,7 @@ class Transport(SdkClient):
         response_type: str = "json",
         *,
         safe: bool | None = None,
+        form: Form | None = None,
     ) -> Any:
         """
         Make a request and return the answer's body.
@@ -329,8 +334,9 @@ class Transport(SdkClient):
             params: of a GET, URL parameters: nested lists become ``queries[0]``, booleans 0 and 1.
                 Of any other method, the JSON body. A ``Secret`` in it is sent in clear, and shown
                 nowhere.
-            response_type: ``json``; or ``text`` for the body as text.
+            response_type: ``json``; ``text`` or ``bytes`` for the body as it is.
             safe: whether a second delivery does no harm. By default only reads are safe.
+            form: the body of an upload, instead of ``params``.
 
         Returns:
             dict, list, or any other JSON value; ``{}`` for an empty body.
@@ -343,7 +349,8 @@ class Transport(SdkClient):
         headers = self._merged_headers(without_secrets_in_clear(headers))
         request = Request(method.upper(), path, self.settings, as_user=self.identity is not None)
         params = {} if params is None else params
-        sendable = self._sendable(request, headers, params)
+        sendable = self._sendable(request, headers, params, form)
+        sendable = sendable._replace(is_file=response_type == "bytes")
         started = self._clock()
         outcome, attempts = self._send(sendable, safe=not request.writes if safe is None else safe)
         status = outcome.error.code if isinstance(outcome, Failure) else outcome.status
@@ -353,6 +360,8 @@ class Transport(SdkClient):
         self._tell(record)
         if isinstance(outcome, Failure):
             raise outcome.error
+        if response_type == "bytes":
+            return outcome.content
         return outcome.content.decode() if response_type == "text" else outcome.body
 
     def _send(self, sendable: _Sendable, *, safe: bool) -> tuple[_Answer | Failure, int]:
@@ -408,6 +417,8 @@ class Transport(SdkClient):
             logger.warning(
                 "%s: the server warns: %s", request, self._blank(warning.strip().encode()).decode()
             )
+        if sendable.is_file and response.ok:
+            return _Answer(response.status_code, None, response.content)
         try:
             return _Answer(
                 response.status_code,
@@ -438,10 +449,13 @@ class Transport(SdkClient):
         request: Request,
         headers: CaseInsensitiveDict[str | Secret],
         params: Mapping[str, Any],
+        form: Form | None,
     ) -> _Sendable:
         url = self._base_url + _url_text(request, quote, request.path, "/%:@!$&'()*+,;=~")
-        body = None
-        if not request.writes:
+        body: Secret | Form | None = form
+        if form is not None:
+            headers["content-type"] = form.content_type
+        elif not request.writes:
             if params:
                 url += "?" + _url_text(request, urlencode, _flattened(params))
             if len(url) > MAX_URL_LENGTH:
@@ -546,8 +560,9 @@ _SECRET_HEADERS = (
 class _Sendable(NamedTuple):
     request: Request
     url: str
-    body: Secret | None
+    body: Secret | Form | None
     headers: CaseInsensitiveDict[str | Secret]
+    is_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
+from html import unescape
 from typing import Any
 from urllib.parse import quote
 
@@ -177,6 +179,12 @@ def _check_details(site: Site) -> None:
         "detail",
         f"{country} has {subdivisions} subdivisions, the page shows {page.items}",
     )
+    found = re.search('class="picture" src="([^"]+)"', text)
+    expect(found is not None, "detail", f"{country} has no picture")
+    address = unescape(found[1]) if found else ""
+    if address.startswith("/"):  # else browsers go to Appwrite itself
+        sent, _ = site.get("picture", address)
+        expect("PNG" in sent[:10], "picture", f"{address} is no picture")
     subdivision = Subdivision.objects.order_by("pk")[0]
     text, _ = site.get("detail of two relations", f"/subdivisions/{subdivision.pk}/")
     expect(country.get_absolute_url() in text, "detail of two relations", f"no link to {country}")

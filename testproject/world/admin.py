@@ -18,6 +18,7 @@ from testproject.world.models import (
     Subdivision,
     SubdivisionType,
 )
+from testproject.world.pictures import picture
 
 
 class CodedAdmin(AppwriteModelAdmin):
@@ -33,9 +34,15 @@ class CountryNameInline(AppwriteTabularInline):
 
 @admin.register(Country)
 class CountryAdmin(CodedAdmin):
-    list_display = ["name", "alpha_2", "alpha_3", "numeric", "updated_at"]
+    list_display = ["thumbnail", "name", "alpha_2", "alpha_3", "numeric", "updated_at"]
+    list_display_links = ["name"]
     search_fields = ["name", "=alpha_2", "=alpha_3", "=numeric"]
+    readonly_fields = ["thumbnail", *CodedAdmin.readonly_fields]
     inlines = [CountryNameInline]
+
+    @admin.display(description="")
+    def thumbnail(self, country: Country) -> str:
+        return picture(country, 48)
 
 
 @admin.register(SubdivisionType)

@@ -19,6 +19,7 @@ from testproject.world.models import (
     Subdivision,
     SubdivisionType,
 )
+from testproject.world.pictures import drawn
 
 #: Every table of the catalogue, those that others point to first.
 MODELS: tuple[type[Model], ...] = (
@@ -56,6 +57,9 @@ def _create_missing(model: type[Model], instances: list[Any]) -> int:
     # Appwrite takes "fr" and "FR" for one row id.
     present = {str(pk).lower() for pk in model._default_manager.values_list("pk", flat=True)}
     missing = [instance for instance in instances if instance.pk.lower() not in present]
+    if model is Country:
+        for country in missing:
+            country.picture = drawn(country)
     model._default_manager.bulk_create(missing)
     return len(missing)
 

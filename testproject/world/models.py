@@ -36,6 +36,10 @@ class Country(CodedModel):
     alpha_3 = models.CharField("three-letter code", max_length=3, unique=True)
     numeric = models.CharField("number", max_length=3, unique=True)
     name = models.CharField(max_length=100, db_index=True)
+    picture = models.ImageField(upload_to="countries/", blank=True)
+
+    # A picture goes with its country, or when another one takes its place.
+    appwrite_delete_files = True
 
     class Meta(CodedModel.Meta):
         verbose_name_plural = "countries"

@@ -21,6 +21,7 @@ from testproject.world.models import (
     Subdivision,
     SubdivisionType,
 )
+from testproject.world.pictures import picture
 
 CODE = Column("pk", "Code", "aw-code")
 NUMBER = Column("numeric", css="aw-code")
@@ -97,9 +98,13 @@ class CountryList(ListView):
         "official_name",
         Column("alpha_3", "Three letters", "aw-code aw-secondary"),
         NUMBER,
+        Column("thumbnail", "Picture"),
     )
     search_fields = ("name", "=pk", "=alpha_3", "numeric__exact")
     ordering_fields = ("pk", "name", "alpha_3", "numeric")
+
+    def thumbnail(self, country: Country) -> str:
+        return picture(country, 48)
 
     def official_name(self, country: Country) -> str:
         return next((name.name for name in country.names.all() if name.kind == "official"), "")
@@ -113,7 +118,8 @@ class CountryDetail(DetailView):
         subdivisions = self.object.subdivisions.select_related("type").order_by(
             "type_id", "name", "pk"
         )
-        return super().get_context_data(subdivisions=subdivisions, **kwargs)
+        shown = picture(self.object, 240)
+        return super().get_context_data(subdivisions=subdivisions, picture=shown, **kwargs)
 
 
 class SubdivisionList(ListView):

@@ -31,6 +31,7 @@ SERVERS = {
     "stable": ("1.9", "mariadb"),
     "postgresql": ("1.9", "postgresql"),
     "preview": ("2.x", "mariadb"),
+    "storage": ("1.9", "mariadb"),
 }
 CARRIERS = ["in-process", "http"] if os.environ.get("APPWRITE_CONFORMANCE_HTTP") else ["in-process"]
 HEADERS = {"X-Appwrite-Project": "demo", "X-Appwrite-Key": "secret"}

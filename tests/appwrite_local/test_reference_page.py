@@ -53,9 +53,8 @@ def test_every_method_of_2x_is_named() -> None:
     "path",
     [
         "/account/prefs",
-        "/users",
         "/teams",
-        "/storage/buckets",
+        "/storage/usage",
         "/functions",
         "/graphql",
         "/documentsdb",

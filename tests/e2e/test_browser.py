@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+import requests
+from PIL import Image
 from selenium.webdriver.common.by import By
 
 from appwrite_orm_django.engines import collation
@@ -78,3 +80,40 @@ def test_dark_pages_are_dark(site, browser):
     }
     assert brightness["light"] > 700
     assert brightness["dark"] < 100
+
+
+def test_an_editor_uploads_a_picture(site, browser, tmp_path):
+    picture = tmp_path / "andorra.png"
+    Image.new("RGB", (400, 200), "#10069f").save(picture)
+    browser.get(f"{site}/countries/AD/")
+    before = shown(browser, ".picture")
+    assert before["width"] == 240
+
+    follow(browser, browser.find_element(By.LINK_TEXT, "Edit"))
+    log_in(browser)
+    browser.find_element(By.ID, "id_picture").send_keys(str(picture))
+    follow(browser, browser.find_element(By.NAME, "_save"))
+    assert "was changed successfully" in browser.find_element(By.CLASS_NAME, "success").text
+    browser.get(f"{site}/admin/world/country/?q=AD")
+    assert shown(browser, ".field-thumbnail img")["width"] == 48
+
+    browser.get(f"{site}/countries/AD/")
+    after = shown(browser, ".picture")
+    assert after["source"] != before["source"]
+    assert (after["width"], after["height"]) == (240, 120)
+    assert quiet(browser) == []
+    # The picture that was replaced is gone; the browser itself still keeps it.
+    assert requests.get(before["source"], timeout=60).status_code == 404
+
+
+def shown(browser, selector):
+    """Wait for a picture, and return its address and its size as it was sent."""
+    script = """
+        const [selector, done] = arguments;
+        const picture = document.querySelector(selector);
+        picture.loading = "eager";
+        const told = () => done({
+            source: picture.src, width: picture.naturalWidth, height: picture.naturalHeight});
+        picture.complete ? told() : (picture.onload = picture.onerror = told);
+    """
+    return browser.execute_async_script(script, selector)

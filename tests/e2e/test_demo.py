@@ -71,8 +71,8 @@ def test_the_check_passes_with_all_rows(endpoint):
     result = checked(env=endpoint)
     assert result["rows"] == CATALOGUE
     assert result["created"] == sum(CATALOGUE.values())
-    # One bulk request for 100 rows, and one to see what is there already.
-    assert result["requests"]["load"] == 152
+    # One bulk request for 100 rows, one to see what is there already, and two for each picture.
+    assert result["requests"]["load"] == 152 + 2 * CATALOGUE["world_country"]
     pages = {(visit["page"], visit["path"]): visit["requests"] for visit in result["pages"]}
     # The page and the names; the front page has counted them. Then the cache knows all of it.
     assert pages["list", "/countries/"] == 2

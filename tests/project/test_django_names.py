@@ -26,7 +26,7 @@ PACKAGE = Path(appwrite_orm_django.__file__).parent
 
 #: Modules all of whose names are documented, or reexported where they are.
 DOCUMENTED = re.compile(
-    r"django|django\.(apps|conf|contrib|contrib\.(admin|auth\.decorators|messages)|core|core\.(cache|checks|exceptions|paginator|signals|validators)"
+    r"django|django\.(apps|conf|contrib|contrib\.(admin|auth\.decorators|messages)|core|core\.(cache|checks|exceptions|files\.(base|storage)|paginator|signals|validators)"
     r"|core\.cache\.backends\.(base|dummy|locmem)|core\.management\.base|core\.serializers\.json|db|db\.(models|transaction|utils)"
     r"|db\.models\.(constraints|functions|lookups|signals)|dispatch|forms(\.models)?|http(\.response)?|template(\.response)?|urls"
     r"|utils(\.\w+)*|views(\.\w+)*)"
@@ -42,6 +42,7 @@ DOCUMENTED_NAMES = {
     "django.db.models.expressions.OuterRef",
     "django.db.models.expressions.RawSQL",
     "django.db.models.expressions.Value",
+    "django.db.models.fields.files.FieldFile",
     "django.db.models.fields.json.KeyTransform",
 }
 #: Underscored, but documented, or another library's.

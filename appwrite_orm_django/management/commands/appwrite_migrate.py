@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from appwrite_orm_django.backend.changing import announced
 from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.backend.execution.hidden_columns import HiddenValues
 from appwrite_orm_django.client.errors import AppwriteError
+from appwrite_orm_django.files.buckets import BucketPlan, BucketStep, buckets_of, plan_buckets
 from appwrite_orm_django.management.commands._key import WithKey
 from appwrite_orm_django.orm.permissions import create_permissions
 from appwrite_orm_django.schema.definitions import Database
@@ -40,7 +42,10 @@ _REFUSALS = (AppwriteError, DataError, ImproperlyConfigured, IntegrityError, Not
 
 
 class Command(WithKey, BaseCommand):
-    help = "Create and change tables, columns and indexes in Appwrite to match the models."
+    help = (
+        "Create and change tables, columns and indexes in Appwrite to match the models, and the "
+        "buckets that storages name."
+    )
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -140,15 +145,20 @@ class Command(WithKey, BaseCommand):
                 if options["dry_run"]
                 else None
             )
+            # Buckets are those of the project, and of no app.
+            named = buckets_of(alias) if options["app_label"] is None else []
+            buckets = plan_buckets(connection.transport, named, prune=options["prune"])
+            if requests is not None:
+                requests += buckets.requests
         except (UnsupportedModel, SchemaTooLarge, ValueError, *_REFUSALS) as error:
             raise CommandError(str(error)) from error
-        self._print_plan(alias, plan, options, requests)
-        if options["check"] and plan.steps:
+        self._print_plan(alias, plan, buckets, options, requests)
+        if options["check"] and (plan.steps or buckets.steps):
             sys.exit(1)
         if options["plan"] or options["check"] or options["dry_run"]:
             return
-        if plan.steps or plan.unrecorded:
-            self._carry_out(connection, wanted, settings, plan, options)
+        if plan.steps or plan.unrecorded or buckets.steps:
+            self._carry_out(connection, wanted, settings, (plan, buckets), options)
         try:
             create_permissions(sorted({model._meta.app_label for model in models}), verbosity=0)
         except DatabaseError as error:
@@ -164,13 +174,20 @@ class Command(WithKey, BaseCommand):
         connection: DatabaseWrapper,
         wanted: Database,
         settings: Options,
-        plan: Plan,
+        plans: tuple[Plan, BucketPlan],
         options: dict[str, Any],
     ) -> None:
-        self._refuse_or_ask(plan, options)
+        plan, buckets = plans
+        self._refuse_or_ask([*plan.destructive, *buckets.destructive], options)
         try:
-            with announced(connection, plan.steps):
-                notes = self._apply(connection, wanted, settings, plan, options)
+            notes: list[str] = []
+            if plan.steps or plan.unrecorded:
+                with announced(connection, plan.steps):
+                    notes = self._apply(connection, wanted, settings, plan, options)
+            for step in buckets.steps:
+                step.run(connection.transport)
+                if options["verbosity"] >= 1 and options["format"] == "text":
+                    self._print_done(step)
         except _REFUSALS as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -219,20 +236,30 @@ class Command(WithKey, BaseCommand):
         return notes
 
     def _print_plan(
-        self, alias: str, plan: Plan, options: dict[str, Any], requests: list[Write] | None
+        self,
+        alias: str,
+        plan: Plan,
+        buckets: BucketPlan,
+        options: dict[str, Any],
+        requests: list[Write] | None,
     ) -> None:
         if options["format"] == "json":
-            self.stdout.write(json.dumps(_as_json(plan, requests), indent=2))
+            self.stdout.write(json.dumps(_as_json(plan, buckets, requests), indent=2))
             return
         if options["verbosity"] < 1:
             return
         self.stdout.write(self.style.MIGRATE_HEADING(f"{alias} ({plan.database}):"))
-        for step in plan.steps:
+        steps: list[Step | BucketStep] = [*plan.steps, *buckets.steps]
+        for step in steps:
             self.stdout.write(f"  {self._line(step)}")
-        if not plan.steps:
+        if not plan.steps and not buckets.steps:
             self.stdout.write("  No changes.")
-        for step in plan.left:
-            self.stdout.write(f"  = {step}, which no model has (--prune drops it)")
+        for left in plan.left:
+            self.stdout.write(f"  = {left}, which no model has (--prune drops it)")
+        for bucket in buckets.left:
+            self.stdout.write(
+                f"  = bucket {bucket}, which no storage names (--prune deletes it if it is empty)"
+            )
         for note in plan.notes:
             self.stdout.write(self.style.WARNING(f"  ! {note}"))
         if requests:
@@ -240,22 +267,22 @@ class Command(WithKey, BaseCommand):
         for method, path, body in requests or ():
             self.stdout.write(f"  {method} {path} {json.dumps(body, ensure_ascii=False)}")
 
-    def _line(self, step: Step) -> str:
+    def _line(self, step: Step | BucketStep) -> str:
         line = f"{step.sign} {step}"
         if step.destructive:
             line = self.style.ERROR(f"{line}  [destructive]")
         return f"{line}  ({step.warning})" if step.warning else line
 
-    def _print_done(self, step: Step) -> None:
+    def _print_done(self, step: Step | BucketStep) -> None:
         self.stdout.write(f"  {step.sign} {step}... {self.style.SUCCESS('OK')}")
 
-    def _refuse_or_ask(self, plan: Plan, options: dict[str, Any]) -> None:
-        if not plan.destructive:
+    def _refuse_or_ask(
+        self, destructive: Sequence[Step | BucketStep], options: dict[str, Any]
+    ) -> None:
+        if not destructive:
             return
         refused = [
-            step
-            for step in plan.destructive
-            if step.sign != "-" and not options["allow_destructive"]
+            step for step in destructive if step.sign != "-" and not options["allow_destructive"]
         ]
         if refused:
             lines = "\n".join(f"  {step.sign} {step}" for step in refused)
@@ -272,21 +299,22 @@ class Command(WithKey, BaseCommand):
             raise CommandError("Nothing was done.")
 
 
-def _as_json(plan: Plan, requests: list[Write] | None) -> dict[str, Any]:
+def _as_json(plan: Plan, buckets: BucketPlan, requests: list[Write] | None) -> dict[str, Any]:
+    steps: list[Step | BucketStep] = [*plan.steps, *buckets.steps]
     rehearsed = {} if requests is None else {"requests": [list(request) for request in requests]}
     return {
         "database": plan.database,
         "steps": [
             {
                 "kind": type(step).__name__,
-                "table": step.table,
+                "table": None if isinstance(step, BucketStep) else step.table,
                 "text": f"{step.sign} {step}",
                 "destructive": step.destructive,
                 "warning": step.warning,
             }
-            for step in plan.steps
+            for step in steps
         ],
-        "left": [str(step) for step in plan.left],
+        "left": [*map(str, plan.left), *(f"bucket {bucket}" for bucket in buckets.left)],
         "notes": list(plan.notes),
         **rehearsed,
     }

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from appwrite_local.engines import EngineName
 from appwrite_local.faults import parse_fault
 from appwrite_local.server import LocalServer
-from appwrite_local.state import DEFAULT_KEY, FeatureLevel
+from appwrite_local.state import DEFAULT_KEY, MAX_FILE_BYTES, FeatureLevel
 from appwrite_local.storage import WrongFormat
 from appwrite_local.wsgi import THREADS, OpenToOthers, make_http_server
 from appwrite_orm_django.client.secret import Secret
@@ -64,6 +64,13 @@ class Command(BaseCommand):
             help="how long columns and indexes stay in processing (default: %(default)s)",
         )
         parser.add_argument(
+            "--max-file-size",
+            type=int,
+            default=MAX_FILE_BYTES,
+            metavar="BYTES",
+            help="the largest file that a bucket may allow (default: %(default)s)",
+        )
+        parser.add_argument(
             "--realtime-port",
             type=int,
             metavar="PORT",
@@ -94,7 +101,7 @@ class Command(BaseCommand):
         try:
             server = LocalServer(
                 options["storage"], options["project"], options["key"].reveal(), options["feature_level"], options["engine"],
-                options["column_delay"], faults=faults,
+                options["column_delay"], faults=faults, max_file_bytes=options["max_file_size"],
             )  # fmt: skip
         except WrongFormat as error:
             raise CommandError(f"--storage {error}") from error

@@ -1,0 +1,1 @@
+"""Files on Appwrite's storage: what ``appwrite_orm_django.storage`` is made of."""

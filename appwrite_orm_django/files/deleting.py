@@ -1,0 +1,96 @@
+"""
+Delete the files of rows that are deleted, or that name another file, if their model asks for it.
+
+A file goes after the commit of the block that gave it up, and only if no other row of its model
+names it. ``update()``, ``bulk_update()`` and raw SQL give up no file: they send no signals.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Any
+
+from django.core.files.storage import Storage
+from django.db import models, transaction
+from django.db.models.signals import post_delete, post_save, pre_save
+
+logger = logging.getLogger("appwrite_orm_django.files")
+# On an instance that is being saved: the names that its row has had.
+_BEFORE = "_appwrite_files_before"
+
+
+def watch_models(sender: type[models.Model], **_: Any) -> None:
+    """Connect a model with ``appwrite_delete_files = True``, when it is made."""
+    if getattr(sender, "appwrite_delete_files", False) and not sender._meta.abstract:
+        uid = f"appwrite_delete_files:{sender._meta.label}"
+        post_delete.connect(_row_deleted, sender=sender, dispatch_uid=uid)
+        pre_save.connect(_row_about_to_change, sender=sender, dispatch_uid=uid)
+        post_save.connect(_row_changed, sender=sender, dispatch_uid=uid)
+
+
+def file_fields(model: type[models.Model]) -> list[models.FileField]:
+    return [field for field in model._meta.concrete_fields if isinstance(field, models.FileField)]
+
+
+def _row_deleted(sender: type[models.Model], instance: models.Model, using: str, **_: Any) -> None:
+    for field in file_fields(sender):
+        _delete_after_commit(sender, field, _name(instance.__dict__.get(field.attname)), using)
+
+
+def _row_about_to_change(
+    sender: type[models.Model],
+    instance: models.Model,
+    using: str,
+    raw: bool,
+    update_fields: Any = None,
+    **_: Any,
+) -> None:
+    """Note the files that the row names now: those read with the object may be outdated."""
+    fields = [
+        field
+        for field in file_fields(sender)
+        if field.attname in instance.__dict__
+        and (update_fields is None or field.name in update_fields)
+    ]
+    before: dict[str, str] = {}
+    if fields and not raw and not instance._state.adding and instance.pk is not None:
+        names = [field.attname for field in fields]
+        before = _rows(sender, using).filter(pk=instance.pk).values(*names).first() or {}
+    instance.__dict__[_BEFORE] = before
+
+
+def _row_changed(sender: type[models.Model], instance: models.Model, using: str, **_: Any) -> None:
+    before = instance.__dict__.pop(_BEFORE, {})
+    for field in file_fields(sender):
+        name = _name(before.get(field.attname))
+        if name != _name(instance.__dict__.get(field.attname)):
+            _delete_after_commit(sender, field, name, using)
+
+
+def _rows(model: type[models.Model], using: str) -> models.QuerySet[Any]:
+    """Return the rows as the server holds them: a cached answer may lack the latest one."""
+    rows = model._base_manager.using(using)
+    queryset: models.QuerySet[Any] = rows.nocache() if hasattr(rows, "nocache") else rows.all()
+    return queryset
+
+
+def _name(value: Any) -> str:
+    return str(getattr(value, "name", value) or "")
+
+
+def _delete_after_commit(
+    model: type[models.Model], field: models.FileField, name: str, using: str
+) -> None:
+    if name:
+        transaction.on_commit(partial(_delete, model, field, name, using), using=using)
+
+
+def _delete(model: type[models.Model], field: models.FileField, name: str, using: str) -> None:
+    """Delete a file; the rows are committed, so an error is logged and not raised."""
+    storage: Storage = field.storage
+    try:
+        if not _rows(model, using).filter(**{field.attname: name}).exists():
+            storage.delete(name)
+    except Exception:
+        logger.exception("%s.%s: the file %s was not deleted", model._meta.label, field.name, name)

@@ -1,0 +1,346 @@
+"""
+A Django storage whose files live in a bucket of Appwrite.
+
+See docs/howto/files.md.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import File as DjangoFile
+from django.core.files.storage import Storage
+from django.utils import timezone
+from django.utils.deconstruct import deconstructible
+
+from appwrite_orm_django.backend.aliases import appwrite_connection
+from appwrite_orm_django.client import files, local_endpoint
+from appwrite_orm_django.client.errors import (
+    BucketNotFound,
+    FileNotFound,
+    FileRefused,
+    cut,
+)
+from appwrite_orm_django.client.files import File, FileRef, is_complete
+from appwrite_orm_django.client.queries import starts_with
+from appwrite_orm_django.conf import appwrite_aliases
+from appwrite_orm_django.files import addresses, buckets, names, uploading
+from appwrite_orm_django.files.reading import AppwriteFile
+from appwrite_orm_django.files.settings import BucketSettings
+
+if TYPE_CHECKING:
+    from appwrite_orm_django.client.transport import Transport
+
+__all__ = ["AppwriteStorage"]
+
+T = TypeVar("T")
+
+#: The names that an upload of this thread has met, and that are therefore not available to it.
+_taken: ContextVar[frozenset[str]] = ContextVar("_taken", default=frozenset())
+
+
+@deconstructible(path="appwrite_orm_django.storage.AppwriteStorage")
+class AppwriteStorage(Storage):
+    """
+    Files in a bucket of an Appwrite project.
+
+    Files are uploaded and read as the user in force (``appwrite_user``), or with the API key.
+    The methods are those of Django's storages. A file cannot be changed: save it under a new name.
+
+    Args:
+        options: those of ``BucketSettings``, in capitals as in ``STORAGES`` or in lower case.
+
+    Raises:
+        ImproperlyConfigured: an option is unknown, missing or invalid.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self.settings = BucketSettings.read(
+            {name.upper(): value for name, value in options.items()}
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.settings == self.settings  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash(self.settings)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.settings.bucket}>"
+
+    @cached_property
+    def alias(self) -> str:
+        """
+        The alias of the database whose project has the bucket.
+
+        Raises:
+            ImproperlyConfigured: ``DATABASE`` is not set, and not exactly one is on Appwrite.
+        """
+        if self.settings.database is not None:
+            return self.settings.database
+        aliases = appwrite_aliases()
+        if len(aliases) != 1:
+            raise ImproperlyConfigured(
+                f'The storage of bucket {self.settings.bucket!r} needs the option "DATABASE": '
+                f"{len(aliases)} entries of DATABASES are on Appwrite."
+            )
+        return aliases[0]
+
+    @property
+    def transport(self) -> Transport:
+        """The HTTP client, for the user in force if there is one."""
+        return appwrite_connection(self.alias).transport
+
+    @property
+    def bucket(self) -> str:
+        """The id of the bucket; while tests run, that of a bucket of their own."""
+        return buckets.bucket_in_use(self.alias, self.settings)
+
+    def ref(self, name: object) -> FileRef:
+        """Return the bucket and the id of the file of a name."""
+        return FileRef(self.bucket, names.id_of(names.normalized(name)))
+
+    # Django's methods
+
+    def _open(self, name: str, mode: str = "rb") -> AppwriteFile:
+        if mode not in ("r", "rb"):
+            raise io.UnsupportedOperation(
+                f"{cut(repr(name))} cannot be opened with mode {mode!r}: files in Appwrite are not "
+                "changed. Save the new content under a new name."
+            )
+        return AppwriteFile(self.transport, self.ref(name), str(name), self._known(name), mode)
+
+    def save(self, name: str | None, content: Any, max_length: int | None = None) -> str:
+        name = content.name if name is None else name
+        # A stream could not be read again for another name.
+        with uploading.seekable(content) as source:
+            before = _taken.set(frozenset())
+            try:
+                while True:
+                    try:
+                        return super().save(name, source, max_length)
+                    except uploading.NameTaken as error:
+                        # The user may not be able to see the file that has this name.
+                        _taken.set(_taken.get() | {error.name})
+            finally:
+                _taken.reset(before)
+
+    def _save(self, name: str, content: DjangoFile[Any]) -> str:
+        name = names.normalized(name)
+        names.check_savable(name)
+        ref = FileRef(self.bucket, names.id_of(name))
+        permissions = self.settings.file_permissions
+        with uploading.seekable(content) as source:
+            self._check_allowed(name, source)
+            try:
+                self._in_bucket(uploading.save, self.transport, ref, name, source, permissions)
+            except FileRefused as error:
+                raise self._refused(name, error) from error
+        return name
+
+    def is_name_available(self, name: str, max_length: int | None = None) -> bool:
+        # An incomplete file is not there for readers, but its id is taken.
+        too_long = max_length is not None and len(name) > max_length
+        if too_long or names.normalized(name) in _taken.get():
+            return False
+        return self._look(name) is None
+
+    def exists(self, name: str) -> bool:
+        found = self._look(name)
+        return found is not None and is_complete(found)
+
+    def delete(self, name: str) -> None:
+        if not name:
+            raise ValueError("The name must be given to delete().")
+        ref = self.ref(name)
+        transport = self.transport
+        try:
+            files.delete_file(transport, ref)
+        except FileNotFound:
+            return
+        finally:
+            addresses.forget_token(transport, ref)
+
+    def listdir(self, path: str) -> tuple[list[str], list[str]]:
+        """
+        Return the directories and the files in a directory, which exist as parts of names only.
+
+        Files of other clients are listed at the top, as ``id:<id>``.
+        """
+        prefix = "" if path in ("", ".", "/") else f"{names.normalized(path)}/"
+        queries = [starts_with("name", prefix)] if prefix else []
+        directories: set[str] = set()
+        found: list[str] = []
+        for file in self._in_bucket(self._list, queries):
+            name = self.name_of(file)
+            # The server compares without case and accents.
+            if not name.startswith(prefix) or not is_complete(file):
+                continue
+            first, slash, _ = name.removeprefix(prefix).partition("/")
+            if slash:
+                directories.add(first)
+            else:
+                found.append(first)
+        return sorted(directories), sorted(found)
+
+    def size(self, name: str) -> int:
+        return int(self._known(name)["sizeOriginal"])
+
+    def get_created_time(self, name: str) -> datetime:
+        created = self.created(self._known(name))
+        return created if settings.USE_TZ else timezone.make_naive(created)
+
+    def get_modified_time(self, name: str) -> datetime:
+        # ``$updatedAt`` moves with previews and permissions; the content never changes.
+        return self.get_created_time(name)
+
+    def url(
+        self,
+        name: str | None,
+        *,
+        download: bool = False,
+        timeout: int | None = None,
+        **preview: Any,
+    ) -> str:
+        """
+        Return an address where a browser finds the file.
+
+        Args:
+            download: whether the browser saves the file instead of showing it.
+            timeout: seconds for which an address with a token or a signature is valid; by default
+                ``URL_TIMEOUT``.
+            preview: options of a picture in another size: ``width``, ``height``, ``gravity``,
+                ``quality``, ``output`` and others of ``addresses.PREVIEW_OPTIONS``.
+
+        Raises:
+            ValueError: there is no name, or the site lacks the URLs that serve files.
+            FileNotFoundError: with ``URLS="token"``, there is no such file.
+            TypeError: an option is unknown, or ``download`` and a preview are both asked for.
+        """
+        if not name:
+            raise ValueError("This file is not accessible via a URL.")
+        params = addresses.preview_params(preview)
+        if download and params:
+            raise TypeError("A preview cannot be a download.")
+        kind = "preview" if params else "download" if download else "view"
+        how = self.urls
+        if how == "django":
+            return addresses.django_url(
+                self.alias, self.settings.bucket, names.normalized(name), kind, params,
+                signed=not self.settings.is_public,
+            )  # fmt: skip
+        connection = appwrite_connection(self.alias)
+        ref = self.ref(name)
+        endpoint, project = connection.project
+        if how == "token":
+            timeout_s = self.settings.url_timeout if timeout is None else timeout
+            params["token"] = addresses.token_for(connection.key_transport, ref, timeout_s)
+        return addresses.appwrite_url(
+            self.settings.public_endpoint or endpoint, project, ref, kind, params
+        )
+
+    @cached_property
+    def urls(self) -> str:
+        """What ``url()`` returns: ``public``, ``token`` or ``django``."""
+        if self.settings.urls is not None:
+            return self.settings.urls
+        if local_endpoint.is_local(appwrite_connection(self.alias).project[0]):
+            return "django"
+        return "public" if self.settings.is_public else "token"
+
+    # Beyond Django's
+
+    def content_type(self, name: str) -> str:
+        """Return the type of the file's content, as Appwrite has guessed it."""
+        return str(self._known(name)["mimeType"])
+
+    def signature(self, name: str) -> str:
+        """Return the MD5 of the file's content, in hexadecimal digits."""
+        return str(self._known(name)["signature"])
+
+    def preview(self, name: str, **options: Any) -> bytes:
+        """
+        Return a picture in another size or format; the options are those of ``url()``.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            FileRefused: it is not a picture that Appwrite can read.
+        """
+        try:
+            return files.preview(self.transport, self.ref(name), addresses.preview_params(options))
+        except FileNotFound as error:
+            raise self._missing(name) from error
+
+    def created(self, file: File) -> datetime:
+        """Return when a file was created, in UTC."""
+        return datetime.fromisoformat(file["$createdAt"])
+
+    def name_of(self, file: File) -> str:
+        """Return the name under which this storage finds a file that the server has listed."""
+        name = str(file["name"])
+        try:
+            is_by_name = names.id_of(names.normalized(name)) == file["$id"]
+        except (ValueError, OSError, ImproperlyConfigured):
+            is_by_name = False
+        return name if is_by_name else f"{names.BY_ID}{file['$id']}"
+
+    def _list(self, queries: Any) -> list[File]:
+        return list(files.list_files(self.transport, self.bucket, queries))
+
+    def _look(self, name: object) -> File | None:
+        """Return what the server knows of a file, complete or not."""
+        try:
+            return self._in_bucket(files.get_file, self.transport, self.ref(name))
+        except FileNotFound:
+            return None
+
+    def _known(self, name: object) -> File:
+        """
+        Return what the server knows of a file.
+
+        Raises:
+            FileNotFoundError: there is no such file, or its upload was cut off.
+        """
+        found = self._look(name)
+        if found is None or not is_complete(found):
+            raise self._missing(name)
+        return found
+
+    def _missing(self, name: object) -> FileNotFoundError:
+        return FileNotFoundError(
+            f"There is no file {cut(repr(str(name)))} in bucket {self.bucket!r}, or the user may "
+            "not read it."
+        )
+
+    def _in_bucket(self, function: Callable[..., T], *args: Any) -> T:
+        """Call a function; while tests run, create their bucket when it is first used."""
+        try:
+            return function(*args)
+        except BucketNotFound:
+            if not buckets.create_for_tests(self.alias, self.settings):
+                raise
+            return function(*args)
+
+    def _check_allowed(self, name: str, content: Any) -> None:
+        """Refuse what the bucket would refuse, before anything is sent."""
+        extension = names.extension_of(name)
+        allowed, most = self.settings.extensions, self.settings.max_size
+        if (allowed and extension not in allowed) or (most and uploading.size_of(content) > most):
+            raise self._refused(name)
+
+    def _refused(self, name: str, error: FileRefused | None = None) -> FileRefused:
+        allowed, most = self.settings.extensions, self.settings.max_size
+        limits = [
+            f"files of up to {most:,} bytes" if most else "files of up to the server's limit",
+            f"with the extensions {', '.join(allowed)}" if allowed else "of any extension",
+        ]
+        text = f"{name}: bucket {self.bucket!r} only takes {' '.join(limits)}"
+        reported = f" ({error.message})" if error is not None and error.message else ""
+        return FileRefused.caused_by(error or FileRefused(), f"{text}{reported}.")

@@ -1,0 +1,118 @@
+"""``appwrite_delete_files``: files go with the rows that name them, after the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.db import IntegrityError, transaction
+from django.db.models import signals
+
+from appwrite_orm_django.files.deleting import watch_models
+from tests.library.models import Everything
+
+pytestmark = pytest.mark.django_db(databases=["appwrite"], transaction=True)
+
+
+@pytest.fixture
+def model(storage: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Everything]]:
+    monkeypatch.setattr(Everything._meta.get_field("file"), "storage", storage)
+    monkeypatch.setattr(Everything, "appwrite_delete_files", True)
+    watch_models(Everything)
+    yield Everything
+    for signal in (signals.post_delete, signals.pre_save, signals.post_save):
+        uid = f"appwrite_delete_files:{Everything._meta.label}"
+        signal.disconnect(sender=Everything, dispatch_uid=uid)
+
+
+def make(model: Any, name: str = "a.txt", **values: Any) -> Any:
+    return model.objects.create(file=ContentFile(b"content", name), **values)
+
+
+def test_a_deleted_row_takes_its_file_along(model: Any, stored: Any) -> None:
+    row, other = make(model), make(model, "b.txt")
+    row.delete()
+    assert stored() == {"b.txt": b"content"}
+    model.objects.filter(pk=other.pk).delete()
+    assert stored() == {}
+
+
+def test_a_replaced_file_is_deleted(model: Any, stored: Any) -> None:
+    row = make(model)
+    row.file = ContentFile(b"new", "b.txt")
+    row.save()
+    assert stored() == {"b.txt": b"new"}
+    again = model.objects.get(pk=row.pk)
+    again.file.save("c.txt", ContentFile(b"newest"))
+    assert stored() == {"c.txt": b"newest"}
+    again.file = ""
+    again.save()
+    assert stored() == {}
+
+
+def test_a_file_that_stays_is_kept(model: Any, stored: Any) -> None:
+    row = make(model)
+    row.char = "changed"
+    row.save()
+    row.file = ContentFile(b"not saved", "b.txt")
+    row.save(update_fields=["char"])
+    model.objects.get(pk=row.pk).save()
+    assert "a.txt" in stored()
+
+
+def test_nothing_is_deleted_before_the_commit(model: Any, stored: Any) -> None:
+    row = make(model)
+    with transaction.atomic(using="appwrite"):
+        row.delete()
+        assert stored() == {"a.txt": b"content"}
+    assert stored() == {}
+
+
+def test_a_rollback_keeps_the_file(model: Any, stored: Any) -> None:
+    row = make(model)
+    key = row.pk
+    with pytest.raises(IntegrityError), transaction.atomic(using="appwrite"):
+        row.delete()
+        raise IntegrityError
+    assert stored() == {"a.txt": b"content"}
+    assert model.objects.get(pk=key).file.read() == b"content"
+
+
+def test_a_file_that_another_row_names_is_kept(model: Any, stored: Any) -> None:
+    row = make(model)
+    other = model.objects.create(file="a.txt")
+    row.delete()
+    assert stored() == {"a.txt": b"content"}
+    other.delete()
+    assert stored() == {}
+
+
+def test_a_change_by_another_client_in_between(model: Any, stored: Any) -> None:
+    """What goes is the file that the row had, not the one that the object was read with."""
+    row = make(model)
+    late = model.objects.get(pk=row.pk)
+    row.file.save("b.txt", ContentFile(b"b"))
+    late.file.save("c.txt", ContentFile(b"c"))
+    assert stored() == {"c.txt": b"c"}
+
+
+def test_a_failed_deletion_does_not_hide_that_the_row_is_gone(
+    model: Any, stored: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    row = make(model)
+    storage = model._meta.get_field("file").storage
+    monkeypatch.setattr(type(storage), "delete", lambda *_: 1 / 0)
+    row.delete()
+    assert "library.Everything.file: the file a.txt was not deleted" in caplog.text
+    assert not model.objects.exists()
+    assert stored() == {"a.txt": b"content"}
+
+
+def test_without_the_option_django_leaves_files(
+    storage: Any, stored: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Everything._meta.get_field("file"), "storage", storage)
+    make(Everything).delete()
+    assert stored() == {"a.txt": b"content"}

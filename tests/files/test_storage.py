@@ -1,0 +1,433 @@
+"""``AppwriteStorage`` as a Django storage."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from datetime import datetime, timedelta, timezone
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.files.base import ContentFile, File
+from django.core.files.storage import storages
+from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
+from django.db import models
+from django.test import override_settings
+
+from appwrite_orm_django.client import files
+from appwrite_orm_django.client.errors import BucketNotFound, FileRefused
+from appwrite_orm_django.client.files import CHUNK_BYTES, FileRef, Span
+from appwrite_orm_django.files.names import id_of
+from appwrite_orm_django.storage import AppwriteStorage
+
+BIG = bytes(range(256)) * (CHUNK_BYTES // 256) * 2 + b"and one chunk more"
+
+
+def save(storage, name, content=b"content"):
+    return storage.save(name, ContentFile(content))
+
+
+def test_what_is_saved_is_read(storage):
+    name = save(storage, "photos/2026/a.jpg")
+    assert name == "photos/2026/a.jpg"
+    assert storage.exists(name)
+    assert storage.size(name) == 7
+    with storage.open(name) as file:
+        assert (file.name, file.size, file.read(), file.read()) == (name, 7, b"content", b"")
+    storage.delete(name)
+    assert not storage.exists(name)
+    storage.delete(name)  # as with Django's storages, no error
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1])
+def test_files_of_any_size(storage, size):
+    content = (BIG * 2)[:size]
+    name = save(storage, "f", content)
+    assert storage.size(name) == size
+    assert storage.open(name).read() == content
+
+
+@pytest.mark.parametrize("encryption", [True, False])
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+@pytest.mark.parametrize("content", [b"", b"0", b"00", b"x" * 5000])
+def test_contents_that_the_server_spoils(make_storage, encryption, compression, content):
+    """An empty file in a compressed bucket, and a zero in an encrypted one, come back as they were."""
+    storage = make_storage(encryption=encryption, compression=compression)
+    name = save(storage, "f", content)
+    assert storage.open(name).read() == content
+
+
+def test_a_taken_name_gets_another(storage):
+    assert save(storage, "a.txt", b"first") == "a.txt"
+    second = save(storage, "a.txt", b"second")
+    assert second != "a.txt"
+    assert second.startswith("a_")
+    assert second.endswith(".txt")
+    assert storage.open("a.txt").read() == b"first"
+    assert storage.open(second).read() == b"second"
+
+
+def test_the_length_of_a_field_is_kept(storage):
+    save(storage, "0123456789.txt")
+    assert len(storage.save("0123456789.txt", ContentFile(b""), max_length=14)) == 14
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ünï 日本 😀.txt", "café.txt", "100%25.txt", "a;b.txt", 'say "hi" now.txt', "tab\tx", "it's", "a&b#c?.txt",
+     " ", "UPPER.TXT", ".hidden", "trailing.", "<b>.html", "x" * 480],
+)  # fmt: skip
+def test_names_come_back_exactly(storage, name):
+    assert save(storage, name) == name
+    assert storage.listdir("") == ([], [name])
+    assert storage.open(name).read() == b"content"
+
+
+def test_names_are_compared_exactly(storage):
+    """The server compares the names in its lists without case and accents; ids follow from the exact name."""
+    for name in ("dir/a.txt", "DIR/a.txt", "dir/A.txt", "dír/a.txt"):
+        save(storage, name, name.encode())
+    assert storage.open("DIR/a.txt").read() == b"DIR/a.txt"
+    assert storage.listdir("dir") == ([], ["A.txt", "a.txt"])
+    assert storage.listdir("") == (["DIR", "dir", "dír"], [])
+    assert not storage.exists("dir/a.TXT")
+
+
+@pytest.mark.parametrize(
+    "name", ["../up.txt", "/etc/passwd", "a/../../b", "x" * 501, '"quoted"', "id:abc"]
+)
+def test_names_that_cannot_be_saved(storage, name, requests):
+    with pytest.raises(SuspiciousFileOperation):
+        storage._save(name, ContentFile(b""))
+    assert requests == []
+
+
+def test_one_name_has_many_spellings(storage):
+    save(storage, "dir/a.txt")
+    assert storage.open("dir//./a.txt").read() == b"content"
+    assert storage.open("dir\\a.txt").read() == b"content"
+    for outside in ("../dir/a.txt", "/dir/a.txt"):
+        with pytest.raises(SuspiciousFileOperation):
+            storage.open(outside)
+
+
+def test_directories(storage):
+    for name in ("a.txt", "docs/b.txt", "docs/sub/c.txt", "docsx/d.txt"):
+        save(storage, name)
+    assert storage.listdir("") == (["docs", "docsx"], ["a.txt"])
+    assert storage.listdir("docs") == (["sub"], ["b.txt"])
+    assert storage.listdir("docs/sub/") == ([], ["c.txt"])
+    assert storage.listdir("nothing") == ([], [])
+
+
+@pytest.mark.parametrize("use_tz", [True, False])
+def test_times(storage, settings, use_tz):
+    settings.USE_TZ = use_tz
+    settings.TIME_ZONE = "America/Lima"
+    name = save(storage, "a.txt")
+    moment = storage.get_modified_time(name)
+    assert (moment.tzinfo is not None) == use_tz
+    now = (
+        datetime.now(timezone.utc)
+        if use_tz
+        else datetime.now(timezone(timedelta(hours=-5))).replace(tzinfo=None)
+    )
+    assert abs(moment - now) < timedelta(seconds=60)
+    assert storage.get_created_time(name) == moment
+    with pytest.raises(NotImplementedError):
+        storage.get_accessed_time(name)
+
+
+def test_what_is_missing(storage):
+    for missing in (storage.open, storage.size, storage.get_modified_time, storage.content_type):
+        with pytest.raises(FileNotFoundError, match=r"There is no file 'nope.txt' in bucket"):
+            missing("nope.txt")
+    assert not storage.exists("nope.txt")
+    with pytest.raises(ValueError, match="The name must be given"):
+        storage.delete("")
+    with pytest.raises(ValueError, match="not accessible via a URL"):
+        storage.url("")
+
+
+def test_kinds_of_content(storage):
+    class Stream(io.RawIOBase):
+        """A stream that can be read only once, a little at a time."""
+
+        def __init__(self, content):
+            self._left = content
+
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            taken, self._left = self._left[:1000], self._left[1000:]
+            buffer[: len(taken)] = taken
+            return len(taken)
+
+    temporary = TemporaryUploadedFile("t", "", 3, "")
+    temporary.write(b"abc")
+    temporary.flush()
+    for number, (content, expected) in enumerate(
+        [
+            (ContentFile("Grüße"), "Grüße".encode()),
+            (io.BytesIO(b"bytes"), b"bytes"),
+            (io.StringIO("tëxt"), "tëxt".encode()),
+            (SimpleUploadedFile("f", b"uploaded"), b"uploaded"),
+            (temporary, b"abc"),
+            (File(Stream(BIG)), BIG),
+        ]
+    ):
+        name = storage.save(f"{number}", content)
+        assert storage.open(name).read() == expected
+    temporary.close()
+
+
+def test_content_is_saved_from_its_beginning(storage):
+    content = ContentFile(b"whole")
+    content.read(3)
+    assert storage.open(storage.save("f", content)).read() == b"whole"
+
+
+def test_reading_text_and_lines(storage):
+    name = save(storage, "a.txt", "ä\nb\n".encode())
+    with storage.open(name, "r") as file:
+        assert file.read() == "ä\nb\n"
+    assert list(storage.open(name)) == ["ä\n".encode(), b"b\n"]
+
+
+@pytest.mark.parametrize("mode", ["w", "wb", "a", "r+b"])
+def test_files_are_not_changed(storage, mode):
+    with pytest.raises(io.UnsupportedOperation, match=r"not changed. Save the new content"):
+        storage.open(save(storage, "a.txt"), mode)
+
+
+def test_seeking_in_a_large_file(storage, requests):
+    name = save(storage, "big.bin", BIG)
+    file = storage.open(name)
+    del requests[:]
+    for position, size in [
+        (0, 10),
+        (CHUNK_BYTES - 3, 10),
+        (len(BIG) - 1, 10),
+        (7, 5),
+        (len(BIG), 1),
+    ]:
+        file.seek(position)
+        assert file.read(size) == BIG[position : position + size]
+    assert file.seek(-4, io.SEEK_END) == len(BIG) - 4
+    assert file.read() == BIG[-4:]
+    with pytest.raises(ValueError, match="negative"):
+        file.seek(-1)
+    assert len(requests) == 5
+
+
+def test_a_zip_is_read_by_its_parts(storage):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("big", BIG)
+        archive.writestr("small", b"found")
+    name = save(storage, "a.zip", packed.getvalue())
+    assert zipfile.ZipFile(storage.open(name)).read("small") == b"found"
+
+
+def test_a_closed_file_can_be_opened_again(storage):
+    name = save(storage, "a.txt")
+    file = storage.open(name)
+    file.close()
+    assert file.open().read() == b"content"
+    assert file.open().read() == b"content"
+    storage.delete(name)
+    file.close()
+    with pytest.raises(FileNotFoundError):
+        file.open()
+
+
+def test_a_file_that_is_replaced_while_it_is_read(storage):
+    """Two requests would mix the contents of two files."""
+    name = save(storage, "big.bin", BIG)
+    file = storage.open(name)
+    file.read(100)
+    storage.delete(name)
+    with pytest.raises(FileNotFoundError, match="deleted while it was read"):
+        file.read()
+    save(storage, name, BIG[::-1])
+    file.seek(100)
+    with pytest.raises(Exception, match="not that of the file that was opened"):
+        file.read()
+
+
+def test_requests(storage, requests):
+    save(storage, "warm")
+    del requests[:]
+
+    def made():
+        calls = [request.method for request in requests]
+        del requests[:]
+        return calls
+
+    save(storage, "a.txt")
+    assert made() == ["GET", "POST"]
+    storage.open("a.txt").read()
+    assert made() == ["GET", "GET"]
+    storage.exists("a.txt")
+    storage.size("a.txt")
+    assert made() == ["GET", "GET"]
+    save(storage, "b.bin", BIG)
+    assert made() == ["GET", "POST", "POST", "POST"]
+    storage.listdir("")
+    assert made() == ["GET"]
+    storage.delete("a.txt")
+    assert made() == ["DELETE"]
+
+
+def test_an_incomplete_upload_is_not_seen(storage):
+    save(storage, "other")
+    span = Span(0, 2 * CHUNK_BYTES)
+    ref = FileRef(storage.bucket, id_of("f.bin"))
+    files.upload(storage.transport, ref, "f.bin", BIG[:CHUNK_BYTES], None, span)
+    assert not storage.exists("f.bin")
+    assert storage.listdir("") == ([], ["other"])
+    for missing in (storage.open, storage.size):
+        with pytest.raises(FileNotFoundError):
+            missing("f.bin")
+    # Its id is taken.
+    assert storage.get_available_name("f.bin") != "f.bin"
+    storage.delete("f.bin")
+    assert storage.get_available_name("f.bin") == "f.bin"
+
+
+def test_files_of_other_clients(storage):
+    save(storage, "mine.txt")
+    ref = FileRef(storage.bucket, "their-id")
+    files.upload(storage.transport, ref, "photos/theirs.jpg", b"theirs")
+    assert storage.listdir("") == ([], ["id:their-id", "mine.txt"])
+    assert storage.listdir("photos") == ([], [])
+    assert storage.open("id:their-id").read() == b"theirs"
+    assert "files/their-id/view" in AppwriteStorage(
+        bucket="b", database="appwrite", urls="public"
+    ).url("id:their-id")
+    storage.delete("id:their-id")
+    assert storage.listdir("") == ([], ["mine.txt"])
+
+
+def test_limits_of_the_bucket(make_storage, requests):
+    storage = make_storage(max_size=10, extensions=["txt", "jpg"])
+    assert save(storage, "a.TXT", b"0123456789") == "a.TXT"
+    del requests[:]
+    limits = rf"bucket '{storage.bucket}' only takes files of up to 10 bytes with the extensions txt, jpg"
+    with pytest.raises(FileRefused, match=rf"a\.png: {limits}"):
+        storage._save("a.png", ContentFile(b"x"))
+    with pytest.raises(FileRefused, match=limits):
+        storage._save("b.txt", ContentFile(b"x" * 11))
+    with pytest.raises(FileRefused, match=limits):
+        storage._save("b.txt", ContentFile("ä" * 10))
+    assert requests == []
+
+
+@pytest.mark.local_only("a real server takes larger files")
+def test_the_limit_of_the_server(storage):
+    with pytest.raises(FileRefused, match="files of up to the server's limit"):
+        save(storage, "big.bin", b"x" * 30_000_001)
+    assert storage.listdir("") == ([], [])
+
+
+def test_a_missing_bucket_names_the_command(storage):
+    ref = FileRef("no-such-bucket", "f")
+    with pytest.raises(BucketNotFound, match=r"Run manage.py appwrite_migrate"):
+        files.get_file(storage.transport, ref)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({}, '"BUCKET" must be the id of a bucket'),
+        ({"BUCKET": "a b"}, '"BUCKET" must be the id of a bucket'),
+        ({"BUCKET": "b", "NOPE": 1}, "have no key 'NOPE'"),
+        ({"BUCKET": "b", "EXTENSIONS": [".JPG"]}, "which no file can match: write 'jpg'"),
+        ({"BUCKET": "b", "EXTENSIONS": "jpg"}, '"EXTENSIONS" must be a list of strings'),
+        ({"BUCKET": "b", "MAX_SIZE": 0}, '"MAX_SIZE" must be a number of bytes'),
+        ({"BUCKET": "b", "URLS": "cdn"}, '"URLS" must be one of public, token, django'),
+        ({"BUCKET": "b", "COMPRESSION": "lzma"}, '"COMPRESSION" must be one of none, gzip, zstd'),
+        ({"BUCKET": "b", "ENCRYPTION": 1}, '"ENCRYPTION" must be True or False'),
+        ({"BUCKET": "b", "URL_TIMEOUT": "x"}, '"URL_TIMEOUT" must be a number of seconds'),
+        ({"BUCKET": "b", "PUBLIC_ENDPOINT": "x"}, '"PUBLIC_ENDPOINT" must be an address'),
+    ],
+)
+def test_options_that_are_not_valid(options, problem):
+    with pytest.raises(ImproperlyConfigured, match=problem):
+        AppwriteStorage(**options)
+
+
+OPTIONS = {"DATABASE": "appwrite", "BUCKET": "media", "PERMISSIONS": ['read("any")']}
+
+
+def test_settings_name_a_storage():
+    backend = {"BACKEND": "appwrite_orm_django.storage.AppwriteStorage", "OPTIONS": OPTIONS}
+    with override_settings(STORAGES={"default": backend}):
+        storage = storages["default"]
+    assert storage == AppwriteStorage(**OPTIONS)
+    assert storage.settings.permissions == ('read("any")',)
+
+
+def test_migrations_keep_the_options():
+    field = models.FileField(storage=AppwriteStorage(**OPTIONS))
+    path, args, kwargs = field.storage.deconstruct()
+    assert (path, args, kwargs) == ("appwrite_orm_django.storage.AppwriteStorage", (), OPTIONS)
+    assert AppwriteStorage(**kwargs) == field.storage
+    assert AppwriteStorage(bucket="other") != field.storage
+
+
+def address(url):
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}", {
+        name: values[0] for name, values in parse_qs(parts.query).items()
+    }
+
+
+def test_public_addresses_take_no_request(make_storage, requests):
+    storage = make_storage(urls="public", public_endpoint="https://files.example.org/v1")
+    path = f"https://files.example.org/v1/storage/buckets/{storage.bucket}/files/{id_of('a/b.jpg')}"
+    project = storage.transport.project
+    assert address(storage.url("a/b.jpg")) == (f"{path}/view", {"project": project})
+    assert address(storage.url("a/b.jpg", download=True)) == (
+        f"{path}/download",
+        {"project": project},
+    )
+    assert address(storage.url("a/b.jpg", width=320, border_width=2)) == (
+        f"{path}/preview",
+        {"project": project, "width": "320", "borderWidth": "2"},
+    )
+    with pytest.raises(TypeError, match="no option 'with'"):
+        storage.url("a/b.jpg", **{"with": 1})
+    with pytest.raises(TypeError, match="cannot be a download"):
+        storage.url("a/b.jpg", download=True, width=1)
+    assert requests == []
+
+
+def test_tokens_are_kept(make_storage, requests):
+    storage = make_storage(urls="token", public_endpoint="https://files.example.org/v1")
+    name = save(storage, "a.txt")
+    del requests[:]
+    token = address(storage.url(name))[1]["token"]
+    assert address(storage.url(name, width=10))[1]["token"] == token
+    assert [request.path for request in requests] == [
+        f"/tokens/buckets/{storage.bucket}/files/{id_of(name)}"
+    ]
+    # One with a longer life is another one.
+    assert address(storage.url(name, timeout=7 * 86400))[1]["token"] != token
+    storage.delete(name)
+    with pytest.raises(FileNotFoundError):
+        storage.url(name)
+    save(storage, name)
+    assert address(storage.url(name))[1]["token"] != token
+
+
+@pytest.mark.local_only("its endpoint is local:")
+def test_a_server_in_the_process_is_reached_through_django(make_storage):
+    assert make_storage().urls == "django"
+    assert make_storage(urls="token").urls == "token"
+
+
+def test_content_types_are_the_servers(storage):
+    assert storage.content_type(save(storage, "a.jpg", b"%PDF-1.4\n")) == "application/pdf"
