@@ -78,9 +78,11 @@ class CacheSettings:
             oldest first; None for no limit. Other backends have limits of their own.
         statistics_interval: seconds between two writes of a process's counters to the cache; 0
             never writes them.
-        direct_redis_reads: read from ``django-redis`` over connections of this library, which takes
-            14 us of processor time for two keys instead of 50. False reads with ``get_many``, as
-            from any other backend.
+        direct_redis_reads: hold connections to Redis beside the pool of its client, which takes 14
+            us of processor time for two keys instead of 38. False uses the pool's.
+        replicas: how many replicas must acknowledge what a Redis stores; a primary with fewer is
+            not used. None for one with Sentinel and none otherwise. The promise that holds across
+            a failover needs all replicas that may be promoted.
     """
 
     enabled: bool = True
@@ -101,6 +103,7 @@ class CacheSettings:
     max_bytes: int | None = 64 * 1024 * 1024
     statistics_interval: float = 10.0
     direct_redis_reads: bool = True
+    replicas: int | None = None
 
     @classmethod
     def read(cls, alias: str, options: Mapping[str, Any]) -> CacheSettings:
@@ -148,6 +151,8 @@ class CacheSettings:
             return (
                 f'["DIRECT_REDIS_READS"] is {self.direct_redis_reads!r}; it must be True or False.'
             )
+        if self.replicas is not None and (type(self.replicas) is not int or self.replicas < 0):
+            return f'["REPLICAS"] is {self.replicas!r}; it must be a whole number or None.'
         if any(isinstance(value, bool) or not value >= 0 for _, value in self.timeouts):
             return '["TIMEOUTS"] must map tables to seconds of at least 0.'
         if not 0 <= self.jitter < 1:

@@ -43,6 +43,7 @@ class Core:
             token_ttl=self.token_ttl,
             max_bytes=settings.max_bytes,
             direct_redis_reads=settings.direct_redis_reads,
+            replicas=settings.replicas,
         )
         self.flights = Flights()
         self.statistics = Statistics(

@@ -34,7 +34,7 @@ from . import entries
 
 #: Part of every key. A release that changes the meaning of tokens must change it; then writes of
 #: one release are not seen by the other.
-VERSION = 1
+VERSION = 2
 
 # Operations
 

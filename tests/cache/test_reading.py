@@ -257,7 +257,7 @@ def test_what_cannot_be_pickled_is_served_but_not_stored(script, open_cache, cap
 def test_a_damaged_entry_is_a_miss(script, open_cache, damage):
     cache, load = open_cache(), Loader()
     cache.read("list", ["product"], load)
-    key = cache.core.keys.entry("list", "")
+    key = cache.core.keys.entry("product", "list", "")
     django_cache.set(key, damage(django_cache.get(key)))
     assert cache.read("list", ["product"], load) == load.value
     assert load.count == 2
@@ -434,7 +434,7 @@ def test_whoever_waits_for_a_lease_in_vain_loads(script, open_cache):
     cache.invalidate(["product"])
     script.fault = lambda name: None
     tokens = cache.tokens(["product"])
-    django_cache.add(f"{cache.core.keys.entry('list', '')}:{tokens[0]:x}", 1, 60)
+    django_cache.add(f"{cache.core.keys.entry('product', 'list', '')}:{tokens[0]:x}", 1, 60)
     assert cache.read("list", ["product"], lambda: "new") == "new"
 
 

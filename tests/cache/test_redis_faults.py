@@ -55,15 +55,16 @@ def be_replica(server):
 
 
 def attempts(cache, monkeypatch):
-    """Note each attempt to read from the cache, and whether its reader is a page."""
+    """Note each attempt of a page to read from the cache."""
     seen = []
-    get_many = cache.core.store._direct.get_many
+    look = cache.core.store._look
 
     def note(*args):
-        seen.append(threading.current_thread() is threading.main_thread())
-        return get_many(*args)
+        if threading.current_thread() is threading.main_thread():
+            seen.append(args)
+        return look(*args)
 
-    monkeypatch.setattr(cache.core.store._direct, "get_many", note)
+    monkeypatch.setattr(cache.core.store, "_look", note)
     return seen
 
 
