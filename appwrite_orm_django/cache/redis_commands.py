@@ -28,15 +28,14 @@ from django.core.cache.backends.base import BaseCache
 from appwrite_orm_django.cache.redis_cluster import Topology, is_cluster
 from appwrite_orm_django.cache.redis_links import (
     Link,
-    NotPrimary,
     Server,
-    ServerChanged,
     bulk,
 )
 
 _MOST_NAMES = 4096
 
-_OF_NUMBERS = frozenset(b"%d" % digit for digit in range(10)) | {b"-"}
+# The first byte of a pickle, of protocol 2 and above.
+_PICKLE = b"\x80"
 
 #: Makes the bytes of a command for a server of this identity.
 Build = Callable[[int], bytes]
@@ -204,10 +203,23 @@ class RedisCommands:
         return found
 
     def _look(self, keys: Sequence[str]) -> dict[str, Any]:
-        if type(self._where) is Server:
-            replies, identity = _on_one(self._where, lambda _: self._mget(keys), 1)
+        if type(self._where) is not Server:
+            return self._look_around(keys, 0)
+        server, command = self._where, self._mget(keys)
+        link = server.take()
+        try:
+            reply = link.ask(command)
+        except BaseException as exc:
+            server.drop(link)
+            if not isinstance(exc, server.lost) or isinstance(exc, TimeoutError):
+                raise
+            server.drop_idle()
+            replies, identity = _on_one(server, lambda _: command, 1, is_new=True)
             return self._decoded(keys, _sound(replies)[0], identity)
-        return self._look_around(keys, 0)
+        server.give(link)
+        if isinstance(reply, Exception):
+            raise reply
+        return self._decoded(keys, reply, link.identity)
 
     def _look_around(self, keys: Sequence[str], tokens: int) -> dict[str, Any]:
         """Look in a cluster: one ``MGET`` for the keys of each tag, all sent before any is read."""
@@ -329,16 +341,20 @@ class RedisCommands:
     ) -> dict[str, Any]:
         found: dict[str, Any] = {}
         adapter = self._adapter
+        is_pickled = adapter.is_pickled_only
         for key, value in zip(keys, values, strict=True):
             if value is None:
                 continue
-            first = value[:1]
-            if first == b"\x80" and adapter.is_pickled_only:
+            if is_pickled and value[:1] == _PICKLE:
                 found[key] = pickle.loads(value)  # noqa: S301 - as the client does
-            elif first in _OF_NUMBERS and (number := _number(value)) is not None:
-                found[key] = translated(number, identity)
-            else:
+                continue
+            # django-valkey would make a float of a negative number.
+            try:
+                number = int(value)
+            except ValueError:
                 found[key] = adapter.decode(value)
+            else:
+                found[key] = number ^ identity if number > 0 else -(-number ^ identity)
         return found
 
     def _adds(self, keys: Sequence[str]) -> bytes:
@@ -374,14 +390,6 @@ def translated(number: int, identity: int) -> int:
     return number ^ identity if number > 0 else -(-number ^ identity)
 
 
-def _number(value: bytes) -> int | None:
-    # django-valkey would make a float of a negative number.
-    try:
-        return int(value)
-    except ValueError:
-        return None
-
-
 def _sound(replies: list[Any]) -> list[Any]:
     for reply in replies:
         if isinstance(reply, Exception):
@@ -399,7 +407,7 @@ def _tag(name: bytes) -> bytes:
 
 
 def _on_one(
-    server: Server, build: Build, count: int, *, waits: bool = False
+    server: Server, build: Build, count: int, *, waits: bool = False, is_new: bool = False
 ) -> tuple[list[Any], int]:
     """
     Run commands on a server; return their replies, refusals among them, and its identity.
@@ -407,8 +415,6 @@ def _on_one(
     If a held connection has been closed, or the server has changed, one more is opened: it was
     closed while idle, or the server was restarted.
     """
-    lost = (server.library.ConnectionError, ServerChanged, NotPrimary)
-    is_new = False
     while True:
         link: Link | None = None
         try:
@@ -417,10 +423,7 @@ def _on_one(
         except BaseException as exc:
             if link is not None:
                 server.drop(link)
-            is_lost = isinstance(exc, lost) or (
-                isinstance(exc, OSError) and not isinstance(exc, TimeoutError)
-            )
-            if is_new or not is_lost:
+            if is_new or not isinstance(exc, server.lost) or isinstance(exc, TimeoutError):
                 raise
             server.drop_idle()
             is_new = True
