@@ -98,7 +98,7 @@ class CacheSettings:
     max_entry_bytes: int = 4 * 1024 * 1024
     compress_above: int = 8 * 1024
     early_refresh: float = 1.0
-    lease_above: float | None = 0.25
+    lease_above: float | None = 0.01
     lease_ttl: float = 10.0
     max_bytes: int | None = 64 * 1024 * 1024
     statistics_interval: float = 10.0

@@ -125,6 +125,7 @@ class Link:
             Exception: the server cannot be used.
         """
         connection, server = self.connection, self._server
+        connection.connect()
         asked_at = server.clock()
         connection.send_packed_command((_INFO_SERVER, _INFO))
         self._socket = connection._sock

@@ -26,7 +26,7 @@ from appwrite_orm_django.cache.redis_cluster import SlotMoving
 from appwrite_orm_django.cache.redis_commands import RedisBackends, RedisCommands
 from appwrite_orm_django.cache.redis_links import NotAClusterClient, PoolExhausted, Unsettled
 
-from .protocol import Mint, random_token
+from .protocol import GIVEN_UP, HELD, Mint, random_token
 
 logger = logging.getLogger("appwrite_orm_django.cache")
 
@@ -34,6 +34,8 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 8.0
 _QUICK_FAULT_S = 0.1
 _VERIFY_ATTEMPTS = 3
+# Longer than any pause of a reader that waits.
+_RELEASED_S = 1
 _UNSETTLED_PAUSE_S = 0.25
 # Of redis-py and valkey-py, pymemcache and pylibmc.
 _REFUSALS = {"ResponseError", "MemcacheServerError", "MemcacheClientError", "TooBig"}
@@ -408,12 +410,21 @@ class Store:
             if self._breaker.is_open():
                 return True
             cache = caches[self.alias]
-            return (self._redis.of(cache) or cache).add(key, 1, timeout) is not False
+            return (self._redis.of(cache) or cache).add(key, HELD, timeout) is not False
         except _NO_FAULT:
             return True
         except Exception as exc:  # noqa: BLE001
             self._fail(exc, started)
             return True
+
+    def release(self, key: str) -> None:
+        """Tell those who wait for a lease that there will be no entry."""
+        self.fill({key: GIVEN_UP}, _RELEASED_S)
+
+    def drop(self, key: str) -> None:
+        """Delete an entry."""
+        if not self._breaker.is_open():
+            self._take_away((key,))
 
     def put(self, key: str, value: str, timeout: float) -> None:
         """Store a value that nothing depends on (statistics)."""

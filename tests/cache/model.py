@@ -20,19 +20,24 @@ from typing import Any
 
 from appwrite_orm_django.cache.keys import KeySpace
 from appwrite_orm_django.cache.protocol import (
+    GIVEN_UP,
+    HELD,
     Bump,
+    Drop,
     Fill,
     GetMany,
     Join,
     Lease,
     Load,
     Loaded,
+    LoadFailed,
     Mint,
     Operation,
     Pause,
     Protocol,
     ReadOptions,
     ReadPlan,
+    Release,
 )
 
 LOCK_TTL = 4
@@ -92,6 +97,7 @@ class Chaos:
     adds: bool  # looking adds tokens that are absent, as it does through django-redis when they are not expected to be there
     refused: int = 100
     ambiguous: int = 200
+    failing: int = 0  # loads that the server does not answer
     requests: int = 1  # how many of them a write makes, at most
 
 
@@ -183,9 +189,18 @@ class World:
             return absent
         if isinstance(operation, Lease):
             absent = self.peek(operation.key) is None
-            self.put(operation.key, 1, 2)
+            if absent:
+                self.put(operation.key, HELD, max(1, operation.life_s))
             yield
             return absent
+        if isinstance(operation, Release):
+            self.put(operation.key, GIVEN_UP, 1)
+            yield
+            return True
+        if isinstance(operation, Drop):
+            self.store.pop(operation.key, None)
+            yield
+            return True
         yield from self._set_many(operation)
         return True
 
@@ -252,14 +267,17 @@ class World:
         try:
             while True:
                 try:
-                    operation = program.send(answer)
+                    if isinstance(answer, LoadFailed):
+                        operation = program.throw(answer)
+                    else:
+                        operation = program.send(answer)
                 except StopIteration as stop:
                     return stop.value
                 if isinstance(operation, Load):
                     assert load is not None
                     answer = yield from load()
                     if flight is not None:
-                        flight.loaded = answer
+                        flight.loaded = None if isinstance(answer, LoadFailed) else answer
                         flight.over = True
                 elif isinstance(operation, Pause):
                     yield
@@ -296,6 +314,8 @@ class World:
                     yield
                     seen += [self.server[row] for row in part]
                 yield
+                if self.random.randrange(1000) < self.chaos.failing:
+                    return LoadFailed()
                 return Loaded(tuple(seen), bytes(seen), 1.0, 0.0)
 
             options = ReadOptions(
@@ -303,8 +323,15 @@ class World:
                 fill=self.random.random() < 0.9,
                 early=(lambda _: self.random.random() < 0.2),
                 lease_above_s=0.5 if self.random.random() < 0.5 else None,
+                lease_ttl=3,
+                max_bytes=0 if self.random.random() < 0.05 else 1 << 20,
             )
-            reading = yield from self.run(protocol.read(plan, options), load, process)
+            try:
+                reading = yield from self.run(protocol.read(plan, options), load, process)
+            except LoadFailed:
+                self.history.append(f"@{self.now} {plan.entry[-4:]} failed")
+                yield
+                continue
             self.outcomes[reading.outcome] = self.outcomes.get(reading.outcome, 0) + 1
             seen = (
                 tuple(reading.entry[-sum(map(len, parts)) :])
@@ -478,6 +505,7 @@ def draw_chaos(seed: int, *, faults: bool = True) -> Chaos:
         scattered=throw.random() < 0.5,
         adds=throw.random() < 0.5,
         requests=throw.choice((1, 1, 8)),
+        failing=throw.choice((0, 0, 100)),
     )
 
 
