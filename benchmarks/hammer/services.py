@@ -366,16 +366,12 @@ class Cluster(Service):
 
     def _facts(self, port: int) -> dict[str, tuple[str, str]]:
         """Return what a node says of the others: role and primary, by port; its own as myself."""
-        text = self._client(port).execute_command("CLUSTER", "NODES")
         found = {}
-        lines = text.items() if isinstance(text, dict) else ()
-        for address, about in lines:
-            flags = about["flags"]
+        for line in self._client(port).execute_command("CLUSTER", "NODES").decode().splitlines():
+            _, address, flags, primary, *_ = line.split()
             role = "failed" if "fail" in flags else "master" if "master" in flags else "slave"
-            found["myself" if "myself" in flags else address.split(":")[1]] = (
-                role,
-                about["master_id"],
-            )
+            name = "myself" if "myself" in flags else address.split("@")[0].split(":")[1]
+            found[name] = (role, primary)
         return found
 
     def _primaries(self) -> list[int]:
@@ -394,19 +390,14 @@ class Cluster(Service):
 
     def _owner(self) -> int:
         slot = self._slot()
-        slots = self._client(self._primaries()[0]).execute_command("CLUSTER", "SLOTS")
-        if isinstance(slots, dict):
-            return next(
-                about["primary"][1] for (low, high), about in slots.items() if low <= slot <= high
-            )
-        return next(part[2][1] for part in slots if part[0] <= slot <= part[1])
+        slots: Any = self._client(self._primaries()[0]).execute_command("CLUSTER", "SLOTS")
+        return next(int(part[2][1]) for part in slots if part[0] <= slot <= part[1])
 
     def _is_whole(self) -> bool:
         for server in self.servers:
             info = self._client(server.port).execute_command("CLUSTER", "INFO")
-            facts = self._facts(server.port)
-            roles = [role for role, _ in facts.values()]
-            if info["cluster_state"] != "ok" or sorted(roles) != ["master"] * 3 + ["slave"] * 3:
+            roles = [role for role, _ in self._facts(server.port).values()]
+            if b"cluster_state:ok" not in info or sorted(roles) != ["master"] * 3 + ["slave"] * 3:
                 return False
             replication = self._client(server.port).info("replication")
             if replication["role"] == "slave" and replication["master_link_status"] != "up":
