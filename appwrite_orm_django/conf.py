@@ -83,6 +83,8 @@ class CacheSettings:
         replicas: how many replicas must acknowledge what a Redis stores; a primary with fewer is
             not used. None for one with Sentinel and none otherwise. The promise that holds across
             a failover needs all replicas that may be promoted.
+        several_memcached: use memcached although it is several servers. If one of them is ejected,
+            or does not answer for a moment, stale rows are served until they expire.
     """
 
     enabled: bool = True
@@ -104,6 +106,7 @@ class CacheSettings:
     statistics_interval: float = 10.0
     direct_redis_reads: bool = True
     replicas: int | None = None
+    several_memcached: bool = False
 
     @classmethod
     def read(cls, alias: str, options: Mapping[str, Any]) -> CacheSettings:
@@ -147,10 +150,9 @@ class CacheSettings:
                 or not bound <= value < float("inf")
             ):
                 return f'["{name.upper()}"] is {value!r}; it must be a number of at least {bound}.'
-        if not isinstance(self.direct_redis_reads, bool):
-            return (
-                f'["DIRECT_REDIS_READS"] is {self.direct_redis_reads!r}; it must be True or False.'
-            )
+        for name in ("direct_redis_reads", "several_memcached"):
+            if not isinstance(getattr(self, name), bool):
+                return f'["{name.upper()}"] is {getattr(self, name)!r}; it must be True or False.'
         if self.replicas is not None and (type(self.replicas) is not int or self.replicas < 0):
             return f'["REPLICAS"] is {self.replicas!r}; it must be a whole number or None.'
         if any(isinstance(value, bool) or not value >= 0 for _, value in self.timeouts):

@@ -44,6 +44,7 @@ class Core:
             max_bytes=settings.max_bytes,
             direct_redis_reads=settings.direct_redis_reads,
             replicas=settings.replicas,
+            several_memcached=settings.several_memcached,
         )
         self.flights = Flights()
         self.statistics = Statistics(

@@ -19,7 +19,11 @@ from .protocol import VERSION, ReadPlan
 
 # Every Django backend takes these in a key without a warning. memcached allows no blanks, no
 # control characters and 250 characters in all.
+# The longest is that of a row's token: see ``LONGEST_KEY``.
 _SAFE = re.compile(r"[!-~]{1,64}\Z").match
+
+#: The length of the longest key, without the prefix.
+LONGEST_KEY = len(f"{VERSION}:{{{'0' * 12}:{'t' * 64}}}:r:{'i' * 64}")
 
 
 def hashing(*parts: bytes | str) -> blake2b:

@@ -20,6 +20,8 @@ from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends.memcached import BaseMemcachedCache
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections, router
 
 from appwrite_orm_django.cache.redis_cluster import SlotMoving
@@ -150,7 +152,11 @@ class Store:
         max_bytes: the limit of a ``LocMemCache``, or None.
         direct_redis_reads: whether to hold connections beside the pool of redis-py.
         replicas: how many replicas a Redis needs; see ``redis_links``.
+        several_memcached: whether memcached may be several servers.
         clock: monotonic seconds.
+
+    Raises:
+        ImproperlyConfigured: the cache is several memcached servers.
     """
 
     def __init__(
@@ -162,6 +168,7 @@ class Store:
         max_bytes: int | None = None,
         direct_redis_reads: bool = True,
         replicas: int | None = None,
+        several_memcached: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.alias = alias
@@ -177,6 +184,8 @@ class Store:
             clock=clock,
         )
         self._has_warned_of_refusal = False
+        if not several_memcached:
+            _refuse_several_memcached(alias)
         self._ledger = None if max_bytes is None else Ledger(max_bytes, clock)
         self._owed: dict[str, object] = {}
         self._owed_lock = threading.Lock()
@@ -491,6 +500,20 @@ class Store:
         except RuntimeError:
             return None
         return thread
+
+
+def _refuse_several_memcached(alias: str) -> None:
+    try:
+        cache = caches[alias]
+    except Exception:  # noqa: BLE001 - reads report what is wrong with it, and go on
+        return
+    if isinstance(cache, BaseMemcachedCache) and len(cache._servers) > 1:
+        raise ImproperlyConfigured(
+            f'CACHES["{alias}"] is {len(cache._servers)} memcached servers. If one of them is '
+            "ejected and comes back, its tokens are older, and stale rows are served until they "
+            'expire. Use one server, or Redis; or set OPTIONS["CACHE"]["SEVERAL_MEMCACHED"] to '
+            "True to accept that."
+        )
 
 
 def _is_refusal(exc: Exception) -> bool:
