@@ -24,6 +24,7 @@ anything goes wrong meanwhile. Otherwise a later read could receive another quer
 import inspect
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable
 from hashlib import blake2b
@@ -43,7 +44,7 @@ _MOST_LAG_S = 2
 # Milliseconds to wait for the replicas' acknowledgement of a write.
 _WAIT_MS = 500
 _MOST_IDLE = 32
-_POOL_PATIENCE_S = 1.0
+_POOL_PATIENCE_S = 2.0
 _BIRTH_MS = 1 << 41
 
 _INFO_SERVER = b"*2\r\n$4\r\nINFO\r\n$6\r\nserver\r\n"
@@ -322,6 +323,8 @@ class Server:
         self.idle: list[Link] = []
         self._links: WeakKeyDictionary[Any, Link] = WeakKeyDictionary()
         self._warned = False
+        self._size = min(getattr(pool, "max_connections", None) or 1 << 20, 1 << 20)
+        self._queue = (os.getpid(), threading.Semaphore(self._size))
         #: What the loss of a connection raises, or what is to be treated as that.
         self.lost = (self.library.ConnectionError, ServerChanged, NotPrimary, OSError)
         arguments = inspect.signature(pool.get_connection).parameters
@@ -352,13 +355,27 @@ class Server:
         return link
 
     def _take_from_pool(self) -> Link:
-        connection = self._pooled_connection()
+        if not self._places().acquire(timeout=_POOL_PATIENCE_S):
+            raise PoolExhausted("no connection of the pool is free")
+        try:
+            connection = self._pooled_connection()
+        except BaseException:
+            self._places().release()
+            raise
         link = self._links.get(connection)
         if link is None or not link.is_same:
             link = Link(self, connection)
             self._open(link)
             self._links[connection] = link
         return link
+
+    def _places(self) -> threading.Semaphore:
+        """Return what makes threads queue for the connections of a bounded pool."""
+        pid, places = self._queue
+        if pid != os.getpid():  # threads of the parent may have held some
+            places = threading.Semaphore(self._size)
+            self._queue = (os.getpid(), places)
+        return places
 
     def _pooled_connection(self) -> Any:
         gives_up_at = time.monotonic() + _POOL_PATIENCE_S
@@ -385,6 +402,7 @@ class Server:
         """Take back a link whose replies have all been read."""
         if not self.holds:
             self.pool.release(link.connection)
+            self._places().release()
         elif len(self.idle) < _MOST_IDLE:
             self.idle.append(link)
         else:
@@ -395,6 +413,7 @@ class Server:
         link.connection.disconnect()
         if not self.holds:
             self.pool.release(link.connection)
+            self._places().release()
 
     def drop_idle(self) -> None:
         """Close all links that are held: they were opened before something happened."""
