@@ -53,7 +53,9 @@ class RedisServer:
 
     def start(self) -> None:
         if shutil.which(self.program) is None:
-            raise SystemExit(f"{self.program} is not installed (Debian: apt-get install redis-server)")
+            raise SystemExit(
+                f"{self.program} is not installed (Debian: apt-get install redis-server)"
+            )
         command = [self.program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         if "--appendonly" not in self._options:
             command += ["--appendonly", "no"]

@@ -161,9 +161,7 @@ class Loaded(NamedTuple):
     at: float
 
 
-Operation: TypeAlias = (
-    GetMany | Bump | Mint | Fill | Lease | Release | Drop | Pause | Join | Load
-)
+Operation: TypeAlias = GetMany | Bump | Mint | Fill | Lease | Release | Drop | Pause | Join | Load
 Outcome = Literal["hit", "miss", "bypass", "stale"]
 Reason = Literal["", "down", "writing", "raced", "joined", "early"]
 

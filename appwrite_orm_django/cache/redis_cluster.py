@@ -115,7 +115,12 @@ class Topology:
         raise SlotMoving
 
     def _round(
-        self, commands: Sequence[Command], which: Sequence[int], answers: dict[int, Answer], *, waits: bool
+        self,
+        commands: Sequence[Command],
+        which: Sequence[int],
+        answers: dict[int, Answer],
+        *,
+        waits: bool,
     ) -> None:
         by_server: dict[Server, list[int]] = {}
         for one in which:

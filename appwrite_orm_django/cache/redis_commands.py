@@ -18,6 +18,7 @@ import pickle
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from threading import local
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -230,14 +231,15 @@ class RedisCommands:
         to_add = set(keys[:tokens])
         for tag, group in groups.items():
             adds = [key for key in group if key in to_add]
-            commands.append(
-                (tag, lambda _, group=group, adds=adds: self._adds(adds) + self._mget(group), len(adds) + 1)  # type: ignore[misc]
-            )
+            commands.append((tag, partial(self._look_at, adds, group), len(adds) + 1))
         found: dict[str, Any] = {}
         answers = self._topology.run(commands)
         for group, (replies, identity) in zip(groups.values(), answers, strict=True):
             found.update(self._decoded(group, _sound(replies)[-1], identity))
         return found
+
+    def _look_at(self, adds: Sequence[str], keys: Sequence[str], _: int) -> bytes:
+        return self._adds(adds) + self._mget(keys)
 
     def _add_and_look(self, keys: Sequence[str], tokens: int, now: float) -> dict[str, Any]:
         """Add absent tokens, then read them back: another client may have added its own first."""
@@ -257,14 +259,12 @@ class RedisCommands:
                     self._memory.expect((key,), now + life_s)
                 return self._decoded(keys, replies[-1], identity)
             found = self._look_around(keys, tokens)
-            self._memory.expect(keys[:tokens], now + min(ttl, self._owner.lock_ttl))
-            return found
         except self._library.ResponseError as refusal:
             # A user without write permission never gets it; a full server may change.
-            self._memory.adds = not isinstance(
-                refusal, self._library.exceptions.NoPermissionError
-            )
+            self._memory.adds = not isinstance(refusal, self._library.exceptions.NoPermissionError)
             return self._look(keys)
+        self._memory.expect(keys[:tokens], now + min(ttl, self._owner.lock_ttl))
+        return found
 
     def add(self, key: str, number: int, timeout: float) -> bool:
         """Store a number if the key is absent, atomically; return whether it was stored."""
@@ -306,9 +306,10 @@ class RedisCommands:
 
     def delete_many(self, keys: Iterable[str]) -> None:
         """Delete these keys."""
-        self._write(
-            [(key, lambda _, key=key: b"*2\r\n$3\r\nDEL\r\n" + self._name(key)) for key in keys]  # type: ignore[misc]
-        )
+        self._write([(key, partial(self._delete, key)) for key in keys])
+
+    def _delete(self, key: str, _: int) -> bytes:
+        return b"*2\r\n$3\r\nDEL\r\n" + self._name(key)
 
     def _write(self, commands: Sequence[tuple[str, Build]], *, waits: bool = True) -> list[Any]:
         """Run commands of one key each; raise the first refusal."""
@@ -336,9 +337,7 @@ class RedisCommands:
     def _library(self) -> Any:
         return self._where.library
 
-    def _decoded(
-        self, keys: Sequence[str], values: Sequence[Any], identity: int
-    ) -> dict[str, Any]:
+    def _decoded(self, keys: Sequence[str], values: Sequence[Any], identity: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
         adapter = self._adapter
         is_pickled = adapter.is_pickled_only
@@ -506,13 +505,17 @@ def adapter_of(cache: Any) -> Adapter | None:
             return None
         return Adapter(
             client.get_client(write=True),
-            lambda key: str(client.make_key(key)),
+            partial(_name_by, client),
             client.encode,
             client.decode,
             is_pickled_only=_is_pickled_only(client),
             closes_connections=_closes_connections(client),
         )
     return None
+
+
+def _name_by(client: Any, key: str) -> str:
+    return str(client.make_key(key))
 
 
 def _keeps(instance: Any, kind: type) -> bool:

@@ -214,9 +214,7 @@ class Link:
         server = self._server
         now = server.clock()
         if now < self._usable_at:
-            raise Unsettled(
-                f"a new primary, not used until it has been one for {SETTLE_S:g} s"
-            )
+            raise Unsettled(f"a new primary, not used until it has been one for {SETTLE_S:g} s")
         if waits and server.replicas:
             commands += pack(b"WAIT", b"%d" % server.replicas, b"%d" % _WAIT_MS)
         if now - self._confirmed_at >= CONFIRM_S / 2:

@@ -507,9 +507,10 @@ def _refuse_several_memcached(alias: str) -> None:
         cache = caches[alias]
     except Exception:  # noqa: BLE001 - reads report what is wrong with it, and go on
         return
-    if isinstance(cache, BaseMemcachedCache) and len(cache._servers) > 1:
+    servers = getattr(cache, "_servers", ()) if isinstance(cache, BaseMemcachedCache) else ()
+    if len(servers) > 1:
         raise ImproperlyConfigured(
-            f'CACHES["{alias}"] is {len(cache._servers)} memcached servers. If one of them is '
+            f'CACHES["{alias}"] is {len(servers)} memcached servers. If one of them is '
             "ejected and comes back, its tokens are older, and stale rows are served until they "
             'expire. Use one server, or Redis; or set OPTIONS["CACHE"]["SEVERAL_MEMCACHED"] to '
             "True to accept that."

@@ -66,9 +66,7 @@ def _hammer(name: str, options: argparse.Namespace) -> bool:
         cache["REPLICAS"] = options.replicas
     service.start()
     try:
-        store: Any = OrmStore(
-            service.caches, cache, deaf=options.deaf, database=service.database
-        )
+        store: Any = OrmStore(service.caches, cache, deaf=options.deaf, database=service.database)
         if options.store == "driver":
             store = DriverStore(service.caches, cache, deaf=options.deaf)
         store.start()

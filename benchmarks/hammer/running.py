@@ -201,7 +201,9 @@ def hammer(
     reading = [begin(read_on, number, tell) for number in range(readers)]
     writing = [begin(write_on, number, pause_s) for number in range(writers)]
     kinds = sorted(chaos - {"faults"}) + ["faults"] * bool("faults" in chaos and faults)
-    trouble = dict.fromkeys(sorted({*kinds, *(faults if "faults" in kinds else ())} - {"faults"}), 0)
+    trouble = dict.fromkeys(
+        sorted({*kinds, *(faults if "faults" in kinds else ())} - {"faults"}), 0
+    )
     written = [0] * writers  # when the process of each writer was started
     session = store.session() if chaos else None
     _wait_for(lambda: all(board.reads), 120)

@@ -55,9 +55,7 @@ def test_what_it_refused_leaves_no_older_entry_behind(memcached, open_cache):
 
 
 def test_several_servers_are_refused_unless_that_is_chosen(settings, open_cache):
-    settings.CACHES = {
-        "default": {"BACKEND": BACKEND, "LOCATION": ["127.0.0.1:1", "127.0.0.1:2"]}
-    }
+    settings.CACHES = {"default": {"BACKEND": BACKEND, "LOCATION": ["127.0.0.1:1", "127.0.0.1:2"]}}
     with pytest.raises(ImproperlyConfigured, match="2 memcached servers"):
         open_cache()
     open_cache(SEVERAL_MEMCACHED=True)

@@ -320,7 +320,6 @@ def test_looking_for_the_first_time_adds_what_is_absent(adding, redis_cache):
 
 
 def test_what_is_expected_to_be_there_is_only_read(adding, redis_cache):
-    cache = caches["default"]
     adding.get_many(["a", "e"], 1)
     assert sent(redis_cache, lambda: adding.get_many(["a", "e"], 1)) == ["MGET"]
     # Another entry under the same token.
@@ -330,7 +329,6 @@ def test_what_is_expected_to_be_there_is_only_read(adding, redis_cache):
 def test_an_added_token_is_expected_for_its_life_and_another_for_a_writers(
     adding, clock, redis_cache
 ):
-    cache = caches["default"]
     adding.set_many({"b": 77}, 60)
     adding.get_many(["a", "e"], 1)
     adding.get_many(["b", "e"], 1)
@@ -347,7 +345,6 @@ def test_an_added_token_is_expected_for_its_life_and_another_for_a_writers(
 def test_a_token_that_this_process_has_put_is_expected_as_long_as_it_lives(
     adding, clock, redis_cache
 ):
-    cache = caches["default"]
     adding.set_many({"b": 77}, 10)
     adding.expect(["b"], clock.now + 10)
     assert sent(redis_cache, lambda: adding.get_many(["b", "e"], 1)) == ["MGET"]
