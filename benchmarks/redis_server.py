@@ -5,17 +5,46 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 
-class RedisServer:
-    """A redis-server on a free port, without persistence; a context manager."""
-
-    def __init__(self) -> None:
+def free_port() -> int:
+    """Return a port that nothing listens on; below 50000, as a cluster needs one 10000 above."""
+    while True:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
-        self._directory = tempfile.mkdtemp(prefix="appwrite-bench-")
+            port: int = free.getsockname()[1]
+        if port < 50000:
+            return port
+
+
+def wait_for_port(port: int, what: str, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return
+    raise SystemExit(f"{what} does not answer on port {port}")
+
+
+class RedisServer:
+    """
+    A redis-server on a free port; a context manager.
+
+    Args:
+        options: further options of the command line, such as ``["--appendonly", "yes"]``.
+        program: ``redis-server`` or one that takes the same options.
+    """
+
+    def __init__(self, options: Sequence[str] = (), program: str = "redis-server") -> None:
+        self.port = free_port()
+        self.program = program
+        self._options = tuple(options)
+        self.directory = tempfile.mkdtemp(prefix="appwrite-bench-")
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -23,35 +52,27 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        if shutil.which("redis-server") is None:
-            raise SystemExit("redis-server is not installed (Debian: apt-get install redis-server)")
-        command = [
-            "redis-server",
-            "--port",
-            str(self.port),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-        ]
-        self._process = subprocess.Popen(command, cwd=self._directory, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            except OSError:
-                time.sleep(0.02)
-            else:
-                return
-        raise SystemExit("redis-server does not answer")
+        if shutil.which(self.program) is None:
+            raise SystemExit(
+                f"{self.program} is not installed (Debian: apt-get install redis-server)"
+            )
+        command = [self.program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        if "--appendonly" not in self._options:
+            command += ["--appendonly", "no"]
+        self._process = subprocess.Popen(
+            [*command, *self._options], cwd=self.directory, stdout=subprocess.DEVNULL
+        )
+        wait_for_port(self.port, self.program)
 
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def close(self) -> None:
+        self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self) -> "RedisServer":
         self.start()
@@ -63,5 +84,4 @@ class RedisServer:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.kill()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        self.close()

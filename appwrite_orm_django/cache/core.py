@@ -6,6 +6,7 @@ import random
 import threading
 import time
 
+from django.conf import settings as django_settings
 from django.core.signals import request_finished
 
 from appwrite_orm_django.cache.single_flight import Flights
@@ -43,6 +44,8 @@ class Core:
             token_ttl=self.token_ttl,
             max_bytes=settings.max_bytes,
             direct_redis_reads=settings.direct_redis_reads,
+            replicas=settings.replicas,
+            several_memcached=settings.several_memcached,
         )
         self.flights = Flights()
         self.statistics = Statistics(
@@ -54,6 +57,18 @@ class Core:
         )
         self._timeouts: dict[tuple[str, ...], float] = {}
         self.early = self._early if settings.early_refresh or settings.stale_on_error else None
+
+    @property
+    def lock_s(self) -> float:
+        """
+        Seconds after which the write of a killed process is seen at the latest.
+
+        ``HerdClient`` keeps each key longer than it is told to.
+        """
+        config = django_settings.CACHES.get(self.settings.alias, {}).get("OPTIONS", {})
+        is_herd = str(config.get("CLIENT_CLASS", "")).endswith("HerdClient")
+        longer_s = float(getattr(django_settings, "CACHE_HERD_TIMEOUT", 60)) if is_herd else 0.0
+        return self.protocol.lock_ttl + longer_s
 
     def timeout_for(self, tables: tuple[str, ...]) -> float:
         """Return the result of ``CacheSettings.timeout_for``, computed once per set of tables."""

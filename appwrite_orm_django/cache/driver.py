@@ -12,7 +12,21 @@ from appwrite_orm_django.cache.single_flight import Flight
 
 from . import entries
 from .core import Core
-from .protocol import Bump, Fill, GetMany, Join, Lease, Load, Loaded, Mint, Operation, Pause
+from .protocol import (
+    Bump,
+    Drop,
+    Fill,
+    GetMany,
+    Join,
+    Lease,
+    Load,
+    Loaded,
+    LoadFailed,
+    Mint,
+    Operation,
+    Pause,
+    Release,
+)
 
 logger = logging.getLogger("appwrite_orm_django.cache")
 
@@ -54,17 +68,28 @@ def drive(
     """
     run = _Run(core, first)
     answer: Any = None
+    failure: Exception | None = None
     try:
         while True:
             try:
-                operation = program.send(answer)
+                if answer is LoadFailed:
+                    operation = program.throw(LoadFailed())
+                else:
+                    operation = program.send(answer)
             except StopIteration as stop:
                 return stop.value
+            except LoadFailed:
+                assert failure is not None  # noqa: S101
+                raise failure from None
             if type(operation) is GetMany:
                 answer = run.first_look() if run.has_looked else run.get_many(operation)
             elif type(operation) is Load:
                 assert load is not None  # noqa: S101 - only a read loads
-                answer = run.load(operation, load)
+                try:
+                    answer = run.load(operation, load)
+                except Exception as exc:  # noqa: BLE001 - raised above
+                    run.end()  # those who wait load by themselves
+                    failure, answer = exc, LoadFailed
             elif type(operation) is Join:
                 flight, answer = run.join(operation)
                 if flight is not None:
@@ -112,18 +137,24 @@ class _Run:
             return store.bump(operation.tokens, operation.timeout, urgent=operation.urgent)
         if isinstance(operation, Mint):
             return store.mint(operation, self._look.minted if self._look else 0)
+        if isinstance(operation, Release):
+            store.release(operation.key)
+            return True
+        if isinstance(operation, Drop):
+            store.drop(operation.key)
+            return True
         assert isinstance(operation, Lease)  # noqa: S101
-        return store.lease(operation.key, self._core.settings.lease_ttl)
+        return store.lease(operation.key, operation.life_s)
 
     def pause_s(self, operation: Pause) -> float | None:
         """
         Return the seconds to wait for the process that loads: 10 ms, doubling to 0.2 s.
 
-        Each pause varies by half at random. None if ``lease_ttl`` has passed.
+        Each pause varies by half at random. None if the limit has passed.
         """
         pause = min(0.01 * 2.0**operation.attempt, 0.2)
         waited = sum(min(0.01 * 2.0**attempt, 0.2) for attempt in range(operation.attempt))
-        if waited >= self._core.settings.lease_ttl:
+        if waited >= operation.limit_s:
             return None
         return pause * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load
 
@@ -168,6 +199,7 @@ class _Run:
     def end(self) -> None:
         """Release the readers that wait for a load that failed; each then loads by itself."""
         if self._flight is not None:
+            flight, self._flight = self._flight, None
             if not self._landed:
-                self._core.flights.land(self._flight, None)
-            self._core.flights.end(self._flight)
+                self._core.flights.land(flight, None)
+            self._core.flights.end(flight)

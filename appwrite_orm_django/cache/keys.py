@@ -1,8 +1,9 @@
 """
 Name the keys of the cache.
 
-Every key carries the version of the protocol, and the namespace in braces. Redis Cluster hashes
-only the part in braces, so the keys of one database land on one node, as ``MGET`` requires.
+Every key carries the version of the protocol, and in braces the namespace and the table. Redis
+Cluster hashes only the part in braces. So the keys of one table land on one node, where a single
+``MGET`` reads them, and the tables of a database are spread over all nodes.
 
 Entries carry the version of their format as well. Two releases of this library on one cache never
 read each other's entries, yet a write by either is seen by both, because they share the tokens.
@@ -18,7 +19,11 @@ from .protocol import VERSION, ReadPlan
 
 # Every Django backend takes these in a key without a warning. memcached allows no blanks, no
 # control characters and 250 characters in all.
+# The longest is that of a row's token: see ``LONGEST_KEY``.
 _SAFE = re.compile(r"[!-~]{1,64}\Z").match
+
+#: The length of the longest key, without the prefix.
+LONGEST_KEY = len(f"{VERSION}:{{{'0' * 12}:{'t' * 64}}}:r:{'i' * 64}")
 
 
 def hashing(*parts: bytes | str) -> blake2b:
@@ -57,7 +62,8 @@ class KeySpace:
 
     def __init__(self, prefix: str, namespace: str) -> None:
         self.namespace = namespace
-        self.stem = f"{prefix}{VERSION}:{{{digest(namespace)[:12]}}}:"
+        self._head = f"{prefix}{VERSION}:{{{digest(namespace)[:12]}"
+        self.stem = f"{self._head}}}:"
         self._tables: dict[str, str] = {}
         self._callers: dict[str, blake2b] = {}
 
@@ -65,8 +71,11 @@ class KeySpace:
         """Return the key of the token of all lists of this table; every write changes it."""
         key = self._tables.get(table)
         if key is None:
-            key = self._tables[table] = f"{self.stem}v:{fold(table)}"
+            key = self._tables[table] = f"{self._of(table)}v"
         return key
+
+    def _of(self, table: str) -> str:
+        return f"{self._head}:{fold(table)}}}:"
 
     def rows(self, table: str) -> str:
         """
@@ -74,18 +83,23 @@ class KeySpace:
 
         Writes of rows that are not known by id change it. Each row has a token of its own as well.
         """
-        return f"{self.stem}g:{fold(table)}"
+        return f"{self._of(table)}g"
 
     def row(self, table: str, row_id: str) -> str:
         """Return the key of a single row's token."""
-        return f"{self.stem}r:{fold(table)}:{fold(row_id)}"
+        return f"{self._of(table)}r:{fold(row_id)}"
 
     def mark(self, table: str) -> str:
         """Return the key of the mark: the token under which something was last loaded."""
-        return f"{self.stem}f:{fold(table)}"
+        return f"{self._of(table)}f"
 
-    def entry(self, command: bytes | str, identity: str) -> str:
-        """Return the key of a command's entry; identities share none, as permissions differ."""
+    def entry(self, table: str, command: bytes | str, identity: str) -> str:
+        """
+        Return the key of a command's entry; identities share none, as permissions differ.
+
+        Args:
+            table: the table that the entry lies beside; it does not distinguish entries.
+        """
         state = self._callers.get(identity)
         if state is None:
             state = self._callers[identity] = hashing(self.namespace, identity)
@@ -93,7 +107,7 @@ class KeySpace:
                 self._callers = {identity: state}
         state = state.copy()
         state.update(command.encode() if isinstance(command, str) else command)
-        return f"{self.stem}e{FORMAT}:{state.hexdigest()}"
+        return f"{self._of(table)}e{FORMAT}:{state.hexdigest()}"
 
     def statistics(self, process: str) -> str:
         """Return the key of a process's counters, or of the list of processes for an empty name."""
@@ -117,10 +131,10 @@ class KeySpace:
                 need not be among ``tables``.
             identity: the identity that makes the request.
         """
-        entry = self.entry(command, identity)
         lists = [
             table for table in dict.fromkeys(tables) if row is None or fold(table) != fold(row[0])
         ]
+        entry = self.entry(row[0] if row is not None else lists[0], command, identity)
         tokens = [self.table(table) for table in lists]
         marks = tuple((self.mark(table), index) for index, table in enumerate(lists))
         if row is not None:

@@ -34,7 +34,10 @@ from . import entries
 
 #: Part of every key. A release that changes the meaning of tokens must change it; then writes of
 #: one release are not seen by the other.
-VERSION = 1
+VERSION = 2
+
+# The values of a lease.
+HELD, GIVEN_UP = 1, 2
 
 # Operations
 
@@ -86,15 +89,41 @@ class Fill(NamedTuple):
 
 
 class Lease(NamedTuple):
-    """Request the lease to load, by an atomic ``add``. False only if another process holds it."""
+    """
+    Request the lease to load for so many seconds, by an atomic ``add`` of ``HELD``.
+
+    False only if another process holds it.
+    """
+
+    key: str
+    life_s: float
+
+
+class Release(NamedTuple):
+    """
+    Tell the readers that wait for a lease to load by themselves: set it to ``GIVEN_UP``, briefly.
+
+    There will be no entry, because the load failed or its result is not stored.
+    """
+
+    key: str
+
+
+class Drop(NamedTuple):
+    """Delete an entry that no later one will replace."""
 
     key: str
 
 
 class Pause(NamedTuple):
-    """Wait a little, longer with each attempt. The answer is False when time has run out."""
+    """
+    Wait a little, longer with each attempt.
+
+    The answer is False when ``limit_s`` have passed since the first.
+    """
 
     attempt: int
+    limit_s: float
 
 
 class Join(NamedTuple):
@@ -114,6 +143,10 @@ class Load(NamedTuple):
     sealed: bool
 
 
+class LoadFailed(Exception):
+    """Thrown into the program at ``Load``: the load has raised, and so will the read."""
+
+
 class Loaded(NamedTuple):
     """
     The result of a load.
@@ -128,7 +161,7 @@ class Loaded(NamedTuple):
     at: float
 
 
-Operation: TypeAlias = GetMany | Bump | Mint | Fill | Lease | Pause | Join | Load
+Operation: TypeAlias = GetMany | Bump | Mint | Fill | Lease | Release | Drop | Pause | Join | Load
 Outcome = Literal["hit", "miss", "bypass", "stale"]
 Reason = Literal["", "down", "writing", "raced", "joined", "early"]
 
@@ -170,7 +203,9 @@ class ReadOptions(NamedTuple):
 
     ``timeout``: seconds that an entry lives, jitter included. ``fill``: whether it may be stored.
     ``early``: decides from a valid entry's header whether to reload it before it expires.
-    ``lease_above_s``: ask for a cross-process lease if the last load took longer; None never asks.
+    ``lease_above_s``: ask for a cross-process lease if the last load took longer, or it is unknown
+    how long it took; None never asks. ``lease_ttl``: the longest life of a lease, in seconds.
+    ``expected_s``: how long a load takes, where no older entry tells; None if unknown.
     ``skip_entry``: ignore the entry found, because it could not be decoded. ``max_bytes``: do not
     store a larger body. ``grace``: seconds to keep an entry beyond its timeout.
     """
@@ -179,6 +214,8 @@ class ReadOptions(NamedTuple):
     fill: bool = True
     early: Callable[[entries.Header], bool] | None = None
     lease_above_s: float | None = None
+    lease_ttl: float = 10.0
+    expected_s: float | None = None
     skip_entry: bool = False
     max_bytes: int = 1 << 30
     grace: float = 0.0
@@ -197,6 +234,10 @@ def is_token(value: object) -> bool:
 # A write renews its notice after this share of ``lock_ttl``. The rest of ``lock_ttl`` must outlast
 # any single request.
 _RENEWED_AFTER = 1 / 3
+
+# A lease outlives the load that it is for by a good measure, but a holder that was killed should
+# not keep others waiting for long.
+_SHORTEST_LEASE_S = 1.0
 
 
 def lock_ttl_for(request_s: float) -> float:
@@ -236,8 +277,8 @@ class Protocol:
         """
         Serve an entry or load one.
 
-        A hit is one ``GetMany``. A miss takes at most two more round trips: ``Fill`` and, before
-        it, at most one of ``Mint`` and ``Lease``.
+        A hit is one ``GetMany``. A miss takes one more round trip for ``Fill``, and before it one
+        each for ``Mint`` and ``Lease`` where they are needed.
         """
         found = yield GetMany(plan.keys, len(plan.tokens))
         if found is None:
@@ -251,12 +292,10 @@ class Protocol:
         entry = found.get(plan.entry)
         values = tuple(map(found.get, plan.tokens))
 
-        minted = False
         tokens = self._known(values)
         if tokens is None and not options.fill:
             return Reading("bypass", loaded=(yield Load(sealed=False)))
         if tokens is None:
-            minted = True
             tokens, reason = yield from self._mint(plan, values)
             if tokens is None:
                 return Reading("bypass", reason, loaded=(yield Load(sealed=False)))
@@ -266,12 +305,24 @@ class Protocol:
         if min(tokens) < 0:
             return Reading("bypass", "writing", loaded=(yield Load(sealed=True)))
 
-        if self._wants_lease(entry, options) and not minted and not early:
-            served = yield from self._await_lease(plan, tokens)
+        lease = ""
+        if not early and self._wants_lease(entry, options):
+            lease = f"{plan.lease}{reduce(xor, tokens):x}"
+            served, is_holder = yield from self._await_lease(plan, lease, entry, options)
             if served is not None:
                 return Reading("hit", "joined", entry=served)
-        loaded = yield Load(sealed=True)
+            lease = lease if is_holder else ""
+        try:
+            loaded = yield Load(sealed=True)
+        except LoadFailed:
+            if lease:
+                yield Release(lease)
+            raise
         stored = yield from self._fill(plan, tokens, loaded, options)
+        if not stored and lease:
+            yield Release(lease)
+        if not stored and entry is not None and options.fill:
+            yield Drop(plan.entry)
         return Reading("miss", "early" if early else "", loaded=loaded, stored=stored)
 
     def serve(self, plan: ReadPlan, found: Mapping[str, Any]) -> bytes | None:
@@ -312,8 +363,7 @@ class Protocol:
                     fresh.get(key, value)  # type: ignore[arg-type]
                     for key, value in zip(plan.tokens, values, strict=True)
                 ), ""
-            if done is not None:
-                return None, "raced"
+            # Another process has added one since, which serves as well.
             found = yield GetMany(plan.keys, len(plan.tokens))
             if found is None:
                 return None, "down"
@@ -321,31 +371,47 @@ class Protocol:
         return self._known(values), "raced"
 
     def _wants_lease(self, entry: bytes | None, options: ReadOptions) -> bool:
-        # The stale entry says how long the last load took. Fast loads are not worth a round trip.
-        if (
-            entry is None
-            or options.lease_above_s is None
-            or not options.fill
-            or not entries.is_entry(entry)
-        ):
+        # A fast load is not worth a round trip.
+        if options.lease_above_s is None or not options.fill:
             return False
-        return entries.header(entry).load_s >= options.lease_above_s
+        takes_s = self._expected_s(entry, options)
+        return takes_s is None or takes_s >= options.lease_above_s
+
+    def _expected_s(self, entry: bytes | None, options: ReadOptions) -> float | None:
+        """Return how long the load will take: as long as that of the stale entry, if there is one."""
+        if entry is not None and entries.is_entry(entry):
+            return entries.header(entry).load_s
+        return options.expected_s
 
     def _await_lease(
-        self, plan: ReadPlan, tokens: tuple[int, ...]
-    ) -> Generator[Operation, Any, bytes | None]:
-        # The key contains the tokens, so the lease needs no release: the next invalidation changes
-        # the key.
-        if (yield Lease(f"{plan.lease}{reduce(xor, tokens):x}")):
-            return None
+        self, plan: ReadPlan, key: str, entry: bytes | None, options: ReadOptions
+    ) -> Generator[Operation, Any, tuple[bytes | None, bool]]:
+        """
+        Return an entry that another process has stored; else None, and whether this one may load.
+
+        The key contains the tokens, so a lease needs no release after a load that was stored: the
+        entry is served, and the next invalidation changes the key. No lease outlives the entry.
+        """
+        takes_s = self._expected_s(entry, options)
+        life_s = options.lease_ttl if takes_s is None else max(_SHORTEST_LEASE_S, 4 * takes_s)
+        life_s = min(life_s, options.lease_ttl, options.timeout)
+        if (yield Lease(key, life_s)):
+            return None, True
         attempt = 0
-        while (yield Pause(attempt)):
+        while (yield Pause(attempt, life_s)):
             attempt += 1
-            found = yield GetMany(plan.keys)
-            entry = None if found is None else self.serve(plan, found)
-            if entry is not None:
-                return entry
-        return None
+            found = yield GetMany((*plan.keys, key))
+            if found is None:
+                return None, False
+            served = self.serve(plan, found)
+            if served is not None:
+                return served, False
+            held = found.get(key)
+            if held == GIVEN_UP:
+                return None, False
+            if held is None and (yield Lease(key, life_s)):
+                return None, True
+        return None, False
 
     def _fill(
         self, plan: ReadPlan, tokens: tuple[int, ...], loaded: Loaded, options: ReadOptions

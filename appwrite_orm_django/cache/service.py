@@ -167,7 +167,7 @@ class QueryCache:
         found = self._find(names, plan, first, identity)
         if not found.why_not:
             return cast("T", found.value)
-        options = self._options(timeout, found)
+        options = self._options(timeout, found, names[0])
         try:
             reading = drive(core, core.protocol.read(plan, options), load, first)
             value = self._value(reading)
@@ -221,14 +221,18 @@ class QueryCache:
             report(self.alias, tables, "bypass", "", None, identity)
             self._send(signals.cache_missed, tables=tables, reason="")
 
-    def _options(self, timeout: float, found: "_Found") -> ReadOptions:
+    def _options(self, timeout: float, found: "_Found", table: str) -> ReadOptions:
         settings = self.settings
+        counters = self.statistics.counters(table)
+        loads = counters.fills
         return ReadOptions(
             timeout=self.core.life_s(timeout),
             fill=not self._depth,
             early=(lambda _: True) if found.why_not == "ending" else None,
             skip_entry=found.why_not == "unreadable",
             lease_above_s=settings.lease_above,
+            lease_ttl=settings.lease_ttl,
+            expected_s=counters.seconds_loading / loads if loads else None,
             max_bytes=settings.max_entry_bytes,
             grace=settings.stale_on_error,
         )

@@ -20,11 +20,15 @@ from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends.memcached import BaseMemcachedCache
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections, router
 
-from appwrite_orm_django.cache.redis_reads import DirectReads
+from appwrite_orm_django.cache.redis_cluster import SlotMoving
+from appwrite_orm_django.cache.redis_commands import RedisBackends, RedisCommands
+from appwrite_orm_django.cache.redis_links import NotAClusterClient, PoolExhausted, Unsettled
 
-from .protocol import Mint, random_token
+from .protocol import GIVEN_UP, HELD, Mint, random_token
 
 logger = logging.getLogger("appwrite_orm_django.cache")
 
@@ -32,6 +36,13 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 8.0
 _QUICK_FAULT_S = 0.1
 _VERIFY_ATTEMPTS = 3
+# Longer than any pause of a reader that waits.
+_RELEASED_S = 1
+_UNSETTLED_PAUSE_S = 0.25
+# Of redis-py and valkey-py, pymemcache and pylibmc.
+_REFUSALS = {"ResponseError", "MemcacheServerError", "MemcacheClientError", "TooBig"}
+# The operation was not possible, and the next may be: no reason to leave the cache alone.
+_NO_FAULT = (PoolExhausted, SlotMoving)
 
 
 class Breaker:
@@ -72,7 +83,11 @@ class Breaker:
         """Note that an operation that began at ``since`` failed."""
         self._faults += 1
         self._fault_took_s = self._clock() - since
-        self._closed_at = self._clock() + self._pause_s()
+        # Nothing is broken, so nothing is spared by longer and longer pauses.
+        is_short = isinstance(exc, Unsettled)
+        self._closed_at = self._clock() + (_UNSETTLED_PAUSE_S if is_short else self._pause_s())
+        if is_short:
+            self._fault_took_s = 0.0
         if self._faults == 1:
             # Errors of redis-py show only their names in ``%r``. Their text quotes the command,
             # with rows in it, so that part is cut off.
@@ -135,8 +150,13 @@ class Store:
         lock_ttl: seconds that tokens live which are paid late.
         token_ttl: seconds that tokens live which are added while looking; None adds none.
         max_bytes: the limit of a ``LocMemCache``, or None.
-        direct_redis_reads: whether to bypass ``get_many`` of django-redis; see ``redis_reads``.
+        direct_redis_reads: whether to hold connections beside the pool of redis-py.
+        replicas: how many replicas a Redis needs; see ``redis_links``.
+        several_memcached: whether memcached may be several servers.
         clock: monotonic seconds.
+
+    Raises:
+        ImproperlyConfigured: the cache is several memcached servers.
     """
 
     def __init__(
@@ -147,19 +167,25 @@ class Store:
         token_ttl: float | None = None,
         max_bytes: int | None = None,
         direct_redis_reads: bool = True,
+        replicas: int | None = None,
+        several_memcached: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.alias = alias
         self._lock_ttl = lock_ttl
         self._breaker = Breaker(clock)
         self._clock = clock
-        self._direct = DirectReads(
+        self._redis = RedisBackends(
             random_token,
             token_ttl=token_ttl,
             lock_ttl=lock_ttl,
-            is_enabled=direct_redis_reads,
+            replicas=replicas,
+            holds=direct_redis_reads,
             clock=clock,
         )
+        self._has_warned_of_refusal = False
+        if not several_memcached:
+            _refuse_several_memcached(alias)
         self._ledger = None if max_bytes is None else Ledger(max_bytes, clock)
         self._owed: dict[str, object] = {}
         self._owed_lock = threading.Lock()
@@ -185,7 +211,7 @@ class Store:
             while True:
                 time.sleep(pause_s)
                 try:
-                    caches[self.alias].get_many(["probe"])
+                    self._look(["probe"], 0)
                 except Exception:  # noqa: BLE001
                     pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
                 else:
@@ -214,11 +240,23 @@ class Store:
             return None
         started = self._clock()
         try:
-            found = self._direct.get_many(caches[self.alias], keys, tokens)
+            found = self._look(keys, tokens)
+        except NotAClusterClient:
+            raise
+        except _NO_FAULT:
+            return None
         except Exception as exc:  # noqa: BLE001 - each backend has errors of its own
             self._fail(exc, started)
             return None
         self._breaker.succeed()
+        return found
+
+    def _look(self, keys: Sequence[str], tokens: int) -> dict[str, Any]:
+        cache = caches[self.alias]
+        redis = self._redis.of(cache)
+        found: dict[str, Any] = (
+            cache.get_many(keys) if redis is None else redis.get_many(keys, tokens)
+        )
         return found
 
     def bump(self, tokens: Mapping[str, int], timeout: float, *, urgent: bool = False) -> bool:
@@ -230,14 +268,20 @@ class Store:
             if _in_transaction(cache):
                 return False
             stored = self._set_for_sure(cache, tokens, timeout)
+        except NotAClusterClient:
+            raise
+        except _NO_FAULT:
+            return False
         except Exception as exc:  # noqa: BLE001
             self._fail(exc, started)
-            if urgent and not self._breaker.lets_wait:
+            if urgent and not self._breaker.lets_wait and not isinstance(exc, Unsettled):
                 self._take_away(tokens)
             return False
         if stored:
             self._breaker.succeed()
-            self._direct.expect(cache, tokens, started + timeout)
+            redis = self._redis.of(cache)
+            if redis is not None:
+                redis.expect(tokens, started + timeout)
         else:
             self._fail(RuntimeError("tokens were not stored"), started)
         return stored
@@ -251,11 +295,16 @@ class Store:
         """
         started = self._clock()
         try:
-            caches[self.alias].delete_many(tokens)
+            cache = caches[self.alias]
+            (self._redis.of(cache) or cache).delete_many(tokens)
         except Exception as exc:  # noqa: BLE001
             self._fail(exc, started)
 
     def _set_for_sure(self, cache: BaseCache, tokens: Mapping[str, int], timeout: float) -> bool:
+        redis = self._redis.of(cache)
+        if redis is not None:
+            redis.set_many(tokens, timeout)
+            return True
         # Some backends swallow faults. A token falsely believed stored would hide a write.
         if not _swallows_faults(cache):
             return not cache.set_many(dict(tokens), timeout)
@@ -277,8 +326,10 @@ class Store:
 
         If looking adds tokens, an expected token has gone; looking again will add it.
         """
-        if not self._breaker.is_open() and self._direct.adds(caches[self.alias]):
-            return None
+        if not self._breaker.is_open():
+            redis = self._redis_or_none()
+            if redis is not None and redis.adds:
+                return None
         with self._mint_lock:
             if any(self._minted.get(key, self._mint_floor) > seen for key in operation.tokens):
                 return None
@@ -297,13 +348,27 @@ class Store:
         started = self._clock()
         try:
             cache = caches[self.alias]
+            redis = self._redis.of(cache)
             if operation.only_if_absent:
                 ((key, token),) = operation.tokens.items()
-                return bool(cache.add(key, token, operation.timeout))
+                return bool((redis or cache).add(key, token, operation.timeout))
+            if redis is not None:
+                redis.set_many(operation.tokens, operation.timeout)
+                return True
             return not cache.set_many(dict(operation.tokens), operation.timeout)
+        except _NO_FAULT:
+            return False
         except Exception as exc:  # noqa: BLE001
             self._fail(exc, started)
             return False
+
+    def _redis_or_none(self) -> RedisCommands | None:
+        started = self._clock()
+        try:
+            return self._redis.of(caches[self.alias])
+        except Exception as exc:  # noqa: BLE001 - finding the nodes of a cluster asks it
+            self._fail(exc, started)
+            return None
 
     def fill(self, items: Mapping[str, int | bytes], timeout: float) -> bool:
         if self._breaker.is_open():
@@ -311,18 +376,28 @@ class Store:
         started = self._clock()
         try:
             cache = caches[self.alias]
-            if len(items) == 1:
+            redis = self._redis.of(cache)
+            if redis is not None:
+                redis.set_many(items, timeout, waits=False)
+            elif len(items) == 1:
                 ((key, value),) = items.items()
                 cache.set(key, value, timeout)
             elif cache.set_many(dict(items), timeout):
                 return False
             self._keep_within_bounds(cache, items, timeout)
-        except (TypeError, ValueError) as exc:
-            # The backend's serializer (JSON, say) rejects bytes. Tokens still work.
-            logger.warning('CACHES["%s"] cannot store an entry: %r', self.alias, exc)
+        except _NO_FAULT:
             return False
         except Exception as exc:  # noqa: BLE001
-            self._fail(exc, started)
+            if not _is_refusal(exc):
+                self._fail(exc, started)
+            elif not self._has_warned_of_refusal:
+                self._has_warned_of_refusal = True
+                logger.warning(
+                    'CACHES["%s"] refuses an entry; further ones are not reported: %s: %s',
+                    self.alias,
+                    type(exc).__name__,
+                    str(exc)[:200],
+                )
             return False
         return True
 
@@ -341,10 +416,24 @@ class Store:
         """Return False only if another process is known to hold the lease."""
         started = self._clock()
         try:
-            return self._breaker.is_open() or caches[self.alias].add(key, 1, timeout) is not False
+            if self._breaker.is_open():
+                return True
+            cache = caches[self.alias]
+            return (self._redis.of(cache) or cache).add(key, HELD, timeout) is not False
+        except _NO_FAULT:
+            return True
         except Exception as exc:  # noqa: BLE001
             self._fail(exc, started)
             return True
+
+    def release(self, key: str) -> None:
+        """Tell those who wait for a lease that there will be no entry."""
+        self.fill({key: GIVEN_UP}, _RELEASED_S)
+
+    def drop(self, key: str) -> None:
+        """Delete an entry."""
+        if not self._breaker.is_open():
+            self._take_away((key,))
 
     def put(self, key: str, value: str, timeout: float) -> None:
         """Store a value that nothing depends on (statistics)."""
@@ -411,6 +500,34 @@ class Store:
         except RuntimeError:
             return None
         return thread
+
+
+def _refuse_several_memcached(alias: str) -> None:
+    try:
+        cache = caches[alias]
+    except Exception:  # noqa: BLE001 - reads report what is wrong with it, and go on
+        return
+    servers = getattr(cache, "_servers", ()) if isinstance(cache, BaseMemcachedCache) else ()
+    if len(servers) > 1:
+        raise ImproperlyConfigured(
+            f'CACHES["{alias}"] is {len(servers)} memcached servers. If one of them is '
+            "ejected and comes back, its tokens are older, and stale rows are served until they "
+            'expire. Use one server, or Redis; or set OPTIONS["CACHE"]["SEVERAL_MEMCACHED"] to '
+            "True to accept that."
+        )
+
+
+def _is_refusal(exc: Exception) -> bool:
+    """
+    Return whether the cache refused one value, as opposed to failing.
+
+    It is full, the value is too large for it, or the backend's serializer (JSON, say) cannot encode
+    bytes. Tokens may still work.
+    """
+    if isinstance(exc, TypeError | ValueError):
+        return True
+    names = {kind.__name__ for kind in type(exc).__mro__}
+    return bool(names & _REFUSALS) and "ConnectionError" not in names
 
 
 def _swallows_faults(cache: BaseCache) -> bool:

@@ -15,15 +15,19 @@ from django.conf import settings
 from django.core.cache.backends.db import BaseDatabaseCache, DatabaseCache
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends.memcached import BaseMemcachedCache
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, models, router
 from django.utils.module_loading import import_string
 
 from appwrite_orm_django.cache.control import loaders_of
+from appwrite_orm_django.cache.keys import LONGEST_KEY
 from appwrite_orm_django.checks.messages import error, warning
 from appwrite_orm_django.conf import CacheSettings, appwrite_aliases
 
+# What memcached allows.
+_MEMCACHED_KEY = 250
 # Django's own default for caches that count their entries.
 _DEFAULT_MAX_ENTRIES = 300
 
@@ -48,6 +52,8 @@ def check_settings(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> 
             )
     for name in _caches_in_use():
         messages += _cache_messages(name)
+    for alias, options in _cache_options().items():
+        messages += _memcached_messages(alias, options)
     return messages
 
 
@@ -144,6 +150,22 @@ def _cache_messages(name: str) -> Iterator[CheckMessage]:
             "Use the primary alone as LOCATION (with Sentinel: the default client, and "
             "?is_master=1).",
         )
+    if str(options.get("CLIENT_CLASS", "")).endswith(("HerdClient", "ShardClient")):
+        yield warning(
+            36,
+            f"{where} uses a client that cannot tell which Redis has answered: if one is restarted "
+            "from a dump, or a replica is promoted, stale rows are served until they expire. "
+            "HerdClient also keeps tokens a minute longer.",
+            "Use the default client, which this library protects in the same way; or turn "
+            "persistence and replication of this Redis off.",
+        )
+    if "json" in str(options.get("SERIALIZER", "")).lower():
+        yield warning(
+            37,
+            f"{where} serializes to JSON, which cannot hold rows: nothing is cached.",
+            "Use another serializer, such as the default, in a cache of its own "
+            '(OPTIONS["CACHE"]["ALIAS"]).',
+        )
     if _is(name, DummyCache):
         yield warning(
             32,
@@ -168,12 +190,39 @@ def _shares_a_database(config: dict[str, Any]) -> bool:
     )
 
 
+def _memcached_messages(alias: str, options: dict[str, Any]) -> Iterator[CheckMessage]:
+    name = options.get("ALIAS", CacheSettings().alias)
+    if name not in _caches_in_use() or not _is(name, BaseMemcachedCache):
+        return
+    config = settings.CACHES[name]
+    location = config.get("LOCATION", "")
+    servers = re.split("[;,]", location) if isinstance(location, str) else list(location)
+    if len(servers) > 1 and not options.get("SEVERAL_MEMCACHED"):
+        yield error(
+            33,
+            f'CACHES["{name}"] is {len(servers)} memcached servers. If one of them is ejected and '
+            "comes back, its tokens are older, and stale rows are served until they expire.",
+            "Use one server, or Redis; or set "
+            f'DATABASES["{alias}"]["OPTIONS"]["CACHE"]["SEVERAL_MEMCACHED"] to True to accept that.',
+        )
+    prefix = str(options.get("KEY_PREFIX", CacheSettings().key_prefix))
+    django_prefix = f"{config.get('KEY_PREFIX', '')}:{config.get('VERSION', 1)}:"
+    longest = len(django_prefix) + LONGEST_KEY + len(prefix)
+    if config.get("KEY_FUNCTION") is None and longest > _MEMCACHED_KEY:
+        yield error(
+            34,
+            f'Keys in CACHES["{name}"] may be {longest} characters long; memcached allows '
+            f"{_MEMCACHED_KEY}.",
+            f"Shorten its KEY_PREFIX by {longest - _MEMCACHED_KEY} characters.",
+        )
+
+
 def _reads_from_replicas(backend: str, config: dict[str, Any]) -> bool:
-    if "redis" not in backend.lower():
+    if "redis" not in backend.lower() and "valkey" not in backend.lower():
         return False
     client = str(config.get("OPTIONS", {}).get("CLIENT_CLASS", ""))
-    if client.endswith("SentinelClient"):
-        return True
+    if client.rpartition(".")[2] in ("", "DefaultClient"):
+        return False  # this library reads from the primary itself
     location = config.get("LOCATION", "")
     servers = re.split("[;,]", location) if isinstance(location, str) else list(location)
     # Shards divide the keys among servers, so each key lives on one server.

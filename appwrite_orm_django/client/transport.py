@@ -38,6 +38,7 @@ from appwrite_orm_django.client.errors import (
     RequestTimeout,
 )
 from appwrite_orm_django.client.forms import Form
+from appwrite_orm_django.client.guard import Guard
 from appwrite_orm_django.client.identity import Identity
 from appwrite_orm_django.client.queries import MAX_URL_LENGTH, QueryLimitExceeded
 from appwrite_orm_django.client.retries import Backoff, Failure, may_repeat
@@ -197,6 +198,7 @@ class Transport(SdkClient):
         pool_size: connections kept open per process. More threads open temporary ones.
         identity: a user to act for, instead of the key.
         verify: False for a server with a self-signed certificate, or the path of a CA bundle.
+        protect: whether reads are refused while the server does not answer; see ``guard``.
         alias: the database alias, for error texts.
         backoff: pauses between attempts; injected by tests.
         clock: seconds, monotonic; injected by tests.
@@ -217,6 +219,7 @@ class Transport(SdkClient):
         pool_size: int = 10,
         identity: Identity | None = None,
         verify: bool | str = True,
+        protect: bool = True,
         alias: str | None = None,
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -233,6 +236,7 @@ class Transport(SdkClient):
         self._backoff = backoff or Backoff()
         self._clock = clock
         self._listeners: tuple[Listener, ...] = ()
+        self._guard = Guard(enabled=protect)
         self._check_settings(key)
         local = local_endpoint.is_local(self.endpoint)
         # Normalize the URL, such as an international host name, once.
@@ -369,8 +373,13 @@ class Transport(SdkClient):
         in_doubt = False
         self.about_to_send(sendable.request)
         while True:
+            refusal = self._guard.refusal(sendable.request)
+            if refusal is not None:
+                return refusal, max(attempts, 1)
             attempts += 1
             outcome = self._attempt(sendable)
+            failure = outcome if isinstance(outcome, Failure) else None
+            self._guard.note(sendable.request, failure, is_retry=attempts > 1)
             if not isinstance(outcome, Failure):
                 return outcome, attempts
             in_doubt = in_doubt or outcome.error.ambiguous
@@ -383,7 +392,7 @@ class Transport(SdkClient):
             ):
                 return outcome, attempts
             delay_s = self._backoff.delay_s(attempts, outcome.retry_after_s)
-            if delay_s is None:
+            if delay_s is None or not self._guard.may_sleep(sendable.request, delay_s):
                 return outcome, attempts
             logger.warning(
                 "%s: %s; retrying (attempt %d) in %.2f s",
@@ -392,7 +401,10 @@ class Transport(SdkClient):
                 attempts + 1,
                 delay_s,
             )
-            self._backoff.sleep(delay_s)
+            try:
+                self._backoff.sleep(delay_s)
+            finally:
+                self._guard.wake(sendable.request, delay_s)
             try:
                 self.about_to_send(sendable.request)
             except DatabaseError:
@@ -442,7 +454,10 @@ class Transport(SdkClient):
 
     def _exchange(self, sendable: _Sendable) -> requests.Response:
         prepared = prepare(sendable.request.method, sendable.url, sendable.headers, sendable.body)
-        return self._pool.send(prepared, self._timeouts_s)
+        with self._guard.waiting(sendable.request):
+            return self._pool.send(
+                prepared, self._guard.timeouts_s(sendable.request, self._timeouts_s)
+            )
 
     def _sendable(
         self,

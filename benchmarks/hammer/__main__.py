@@ -1,16 +1,13 @@
 """Start the processes, make trouble, add up, judge."""
 
 import argparse
-import contextlib
 import json
-import tempfile
 from typing import Any
 
-from benchmarks.hammer.caches import CACHES, caches
 from benchmarks.hammer.orm import OrmStore
 from benchmarks.hammer.running import CHAOS, hammer
+from benchmarks.hammer.services import SERVICES, Given, Service
 from benchmarks.hammer.stores import DriverStore
-from benchmarks.redis_server import RedisServer
 
 
 def main() -> None:
@@ -23,8 +20,13 @@ def main() -> None:
         help="the whole library, or its cache alone",
     )
     parser.add_argument(
-        "--cache", choices=CACHES, default="redis", help="locmem: threads of one process, no kills"
+        "--cache",
+        default="redis",
+        help=f"one of {', '.join(SERVICES)}, which is started and harmed; or the URL of a Redis, or "
+        "a settings module with CACHES, which are only used (and flushed); several with commas, or "
+        "all, one after the other",
     )
+    parser.add_argument("--replicas", type=int, help="REPLICAS of the cache's settings")
     parser.add_argument("--readers", type=int, default=4)
     parser.add_argument("--writers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=30)
@@ -46,24 +48,27 @@ def main() -> None:
         "--deaf", action="store_true", help="break the invalidation, to see that it is noticed"
     )
     options = parser.parse_args()
-    threads = options.cache == "locmem"
-    chaos = (
-        set(options.chaos)
-        - (set() if options.cache == "redis" else {"restart"})
-        - ({"kill"} if threads else set())
-    )
-    with (
-        tempfile.TemporaryDirectory(
-            prefix="appwrite-hammer-", ignore_cleanup_errors=True
-        ) as directory,
-        RedisServer() if options.cache == "redis" else contextlib.nullcontext() as redis,
-    ):
-        cache = {"STRICT_WRITES": not options.lenient, "LOCK_TTL": 5, "LEASE_ABOVE": 0.0}
-        settings = caches(options.cache, directory, redis)
-        database = f"{directory}/cache.sqlite3" if options.cache == "database" else ":memory:"
-        store: Any = OrmStore(settings, cache, deaf=options.deaf, database=database)
+    names = list(SERVICES) if options.cache == "all" else options.cache.split(",")
+    failed = [name for name in names if not _hammer(name, options)]
+    if failed:
+        raise SystemExit(1)
+
+
+def _hammer(name: str, options: argparse.Namespace) -> bool:
+    """Hammer one cache and print the figures; return whether all is well."""
+    kind = SERVICES.get(name)
+    if kind is not None and (missing := kind.missing()):
+        print(json.dumps({"cache": name, "skipped": f"not installed: {', '.join(missing)}"}))
+        return True
+    service: Service = Given(name) if kind is None else kind()
+    cache = {"STRICT_WRITES": not options.lenient, "LOCK_TTL": 5, "LEASE_ABOVE": 0.0}
+    if options.replicas is not None:
+        cache["REPLICAS"] = options.replicas
+    service.start()
+    try:
+        store: Any = OrmStore(service.caches, cache, deaf=options.deaf, database=service.database)
         if options.store == "driver":
-            store = DriverStore(settings, cache, deaf=options.deaf)
+            store = DriverStore(service.caches, cache, deaf=options.deaf)
         store.start()
         try:
             figures = hammer(
@@ -73,24 +78,18 @@ def main() -> None:
                 seconds=options.seconds,
                 reads=options.reads,
                 pause_s=options.pause,
-                chaos=chaos,
-                redis=redis,
-                threads=threads,
+                chaos=set(options.chaos) - ({"kill"} if service.threads else set()),
+                faults=service.faults,
+                threads=service.threads,
             )
         finally:
             store.stop()
-    print(
-        json.dumps(
-            {
-                "store": options.store,
-                "cache": options.cache,
-                "strict": not options.lenient,
-                **figures,
-            }
-        )
-    )
-    if figures["old"] or figures["errors"] or figures["failed_writes"] or not figures["reads"]:
-        raise SystemExit(1)
+    finally:
+        service.stop()
+    about = {"store": options.store, "cache": name, "strict": not options.lenient}
+    print(json.dumps({**about, **figures}), flush=True)
+    bad = figures["old"] or figures["errors"] or figures["failed_writes"]
+    return not bad and bool(figures["reads"])
 
 
 if __name__ == "__main__":

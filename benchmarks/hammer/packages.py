@@ -105,6 +105,9 @@ class PackageSession:
 
         cache.clear()
 
+    def hits(self) -> int:
+        return 0
+
 
 def _make_rows(store: PackageStore) -> None:
     store.session().make_rows(store.rows)

@@ -6,7 +6,7 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ctypes import c_int64
 from multiprocessing.context import SpawnContext
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from benchmarks.hammer.stores import RemovingSession, Session, Store
 
 Worker = Any  # a thread or a process: both have start, join and is_alive
 ONLY_READS_S = 120
-CHAOS = ("kill", "invalidate", "flush", "restart")
+CHAOS = ("kill", "invalidate", "flush", "faults")
 
 
 class Board:
@@ -35,7 +35,9 @@ class Board:
         self.old = context.RawArray(c_int64, readers)
         self.old_reads = context.RawArray(c_int64, readers)
         self.errors = context.RawArray(c_int64, readers)
+        self.hits = context.RawArray(c_int64, readers)
         self.failed = context.RawArray(c_int64, writers)
+        self.refused = context.RawArray(c_int64, writers)
         self.writes = context.RawArray(c_int64, writers)
         self.removals = context.RawArray(c_int64, writers)
         self.gone = context.RawArray(c_int64, rows)
@@ -81,6 +83,8 @@ def read_on(store: Store, board: Board, number: int, tell: bool) -> None:
             print(f"reader {number}: {exc!r}", file=sys.stderr)
             continue
         board.reads[number] += 1
+        if board.reads[number] % 20 == 0:
+            board.hits[number] = session.hits()
         wrong = [
             (name, why)
             for name, told in before.items()
@@ -117,6 +121,8 @@ def write_on(store: Store, board: Board, number: int, pause_s: float) -> None:
             board.failed[number] += 1
             print(f"writer {number}: {exc!r}", file=sys.stderr)
             version = None
+        else:
+            board.refused[number] += version is None
         if version is not None:
             cells = board.returned[number]
             cells[position] = max(cells[position], version)
@@ -168,7 +174,7 @@ def hammer(
     reads: int,
     pause_s: float,
     chaos: set[str],
-    redis: Any,
+    faults: Mapping[str, Callable[[], None]],
     threads: bool = False,
     tell: bool = True,
 ) -> dict[str, Any]:
@@ -176,7 +182,7 @@ def hammer(
     Hammer a started store for at least this long and this many reads, four times as long at most;
     return the figures.
 
-    Without ``seconds`` the number of reads alone decides, and ``ONLY_READS_S`` is the end.
+    ``faults`` are what may happen to the cache's servers. Without ``seconds`` the number of reads alone decides, and ``ONLY_READS_S`` is the end.
 
     With ``threads``, readers and writers are threads of this process, which share a cache in its
     memory; none of them can be killed.
@@ -194,7 +200,10 @@ def hammer(
 
     reading = [begin(read_on, number, tell) for number in range(readers)]
     writing = [begin(write_on, number, pause_s) for number in range(writers)]
-    trouble = dict.fromkeys(sorted(chaos), 0)
+    kinds = sorted(chaos - {"faults"}) + ["faults"] * bool("faults" in chaos and faults)
+    trouble = dict.fromkeys(
+        sorted({*kinds, *(faults if "faults" in kinds else ())} - {"faults"}), 0
+    )
     written = [0] * writers  # when the process of each writer was started
     session = store.session() if chaos else None
     _wait_for(lambda: all(board.reads), 120)
@@ -205,7 +214,7 @@ def hammer(
             spent < seconds or sum(board.reads) < reads
         ):
             time.sleep(random.uniform(0.1, 0.5))
-            kind = random.choice(sorted(chaos)) if chaos else ""
+            kind = random.choice(kinds) if kinds else ""
             if kind == "kill":
                 number = random.randrange(writers)
                 if board.writes[number] == written[number]:
@@ -219,10 +228,9 @@ def hammer(
             elif kind == "flush" and session is not None:
                 with contextlib.suppress(Exception):
                     session.flush()
-            elif kind == "restart" and random.random() < 0.3:
-                redis.kill()
-                time.sleep(random.uniform(0, 0.3))
-                redis.start()
+            elif kind == "faults" and random.random() < 0.3:
+                kind = random.choice(sorted(faults))
+                faults[kind]()
             else:
                 continue
             trouble[kind] += 1
@@ -234,10 +242,12 @@ def hammer(
                 process.kill()
     return {
         "reads": sum(board.reads),
+        "hits": sum(board.hits),
         "old": sum(board.old),
         "old_reads": sum(board.old_reads),
         "errors": sum(board.errors),
         "failed_writes": sum(board.failed),
+        "refused_writes": sum(board.refused),
         "writes": sum(board.writes),
         "removals": sum(board.removals),
         "trouble": trouble,

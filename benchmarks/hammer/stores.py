@@ -32,6 +32,9 @@ class Session(Protocol):
     def flush(self) -> None:
         """Empty the cache behind the library's back."""
 
+    def hits(self) -> int:
+        """Return how many reads of this process the cache has answered."""
+
 
 @runtime_checkable
 class RemovingSession(Session, Protocol):
@@ -143,3 +146,6 @@ class DriverSession:
         from django.core.cache import cache
 
         cache.clear()
+
+    def hits(self) -> int:
+        return sum(table.hits for table in self._cache.statistics.snapshot().values())

@@ -48,6 +48,7 @@ def test_status(tags, requests):
         "table": "library_tag",
         "updated": False,
         "timeout_s": 300.0,
+        "lock_s": connections["appwrite"].cache.core.protocol.lock_ttl,
         "warm": "0 of 2",
     }
     assert not requests
@@ -55,8 +56,8 @@ def test_status(tags, requests):
     assert data("status", "library.Tag")[0]["updated"] is True
     text, _ = run("status", "library.Tag")
     assert text.splitlines() == [
-        "model        table        updated  timeout s  warm",
-        "library.Tag  library_tag  yes      300        1 of 2",
+        "model        table        updated  timeout s  lock s  warm",
+        f"library.Tag  library_tag  yes      300        {state['lock_s']:<6g}  1 of 2",
     ]
     assert len(data("status")) > 15
     assert {state["model"] for state in data("status", "library")} >= {

@@ -20,20 +20,26 @@ from typing import Any
 
 from appwrite_orm_django.cache.keys import KeySpace
 from appwrite_orm_django.cache.protocol import (
+    GIVEN_UP,
+    HELD,
     Bump,
+    Drop,
     Fill,
     GetMany,
     Join,
     Lease,
     Load,
     Loaded,
+    LoadFailed,
     Mint,
     Operation,
     Pause,
     Protocol,
     ReadOptions,
     ReadPlan,
+    Release,
 )
+from appwrite_orm_django.cache.redis_commands import translated
 
 LOCK_TTL = 4
 TOKEN_TTL = 30
@@ -92,6 +98,9 @@ class Chaos:
     adds: bool  # looking adds tokens that are absent, as it does through django-redis when they are not expected to be there
     refused: int = 100
     ambiguous: int = 200
+    grouped: bool = False  # a cluster: each table is on a node of its own, and is asked on its own
+    older: int = 0  # how likely a node comes back as it was some time ago, with another identity
+    failing: int = 0  # loads that the server does not answer
     requests: int = 1  # how many of them a write makes, at most
 
 
@@ -120,7 +129,13 @@ class World:
     """Cache, server, clock and actors of one schedule."""
 
     def __init__(
-        self, protocol: type[Protocol], seed: int, chaos: Chaos, *, join_any_tokens: bool = False
+        self,
+        protocol: type[Protocol],
+        seed: int,
+        chaos: Chaos,
+        *,
+        join_any_tokens: bool = False,
+        identified: bool = True,
     ) -> None:
         self.random = random.Random(seed)
         self.seed = seed
@@ -139,15 +154,44 @@ class World:
         self.history: list[str] = []
         self.flights: dict[tuple[int, str, object], Flight] = {}
         self.outcomes: dict[str, int] = {}
+        self.identified = identified
+        self.identities: dict[str, int] = {}
+        self.dumps: dict[str, dict[str, tuple[Any, int]]] = {}
 
     # The cache
 
     def peek(self, key: str) -> Any:
         found = self.store.get(key)
-        return None if found is None or found[1] <= self.now else found[0]
+        if found is None or found[1] <= self.now:
+            return None
+        return self._translated(key, found[0])
 
     def put(self, key: str, value: Any, timeout: float) -> None:
-        self.store[key] = (value, self.now + int(timeout))
+        self.store[key] = (self._translated(key, value), self.now + int(timeout))
+
+    def _translated(self, key: str, value: Any) -> Any:
+        """Numbers are stored in terms of the node's identity, as ``redis_commands`` does."""
+        if type(value) is not int or not self.identified:
+            return value
+        return translated(value, self.identities.get(self._node(key), 0))
+
+    def _node(self, key: str) -> str:
+        return key[key.index("{") : key.index("}")] if self.chaos.grouped else ""
+
+    def come_back_older(self) -> None:
+        """A node dumps what it has, or is restarted from its last dump, or replaced by a replica that is behind."""
+        nodes = sorted({self._node(key) for key in self.store})
+        if not nodes:
+            return
+        node = self.random.choice(nodes)
+        mine = {key: value for key, value in self.store.items() if self._node(key) == node}
+        if node not in self.dumps or self.random.random() < 0.5:
+            self.dumps[node] = mine
+            return
+        self.history.append(f"@{self.now} {node} comes back older")
+        self.lose(list(mine))
+        self.store.update(self.dumps[node])
+        self.identities[node] = self.random.getrandbits(40)
 
     def lose(self, keys: list[str]) -> None:
         for key in keys:
@@ -163,6 +207,8 @@ class World:
         """Run a cache operation, in as many steps as it has; return what the protocol is to be sent."""
         if self.chaos.fault and self.random.randrange(1000) < self.chaos.fault:
             return (yield from self._fail(operation))
+        if isinstance(operation, GetMany) and self.chaos.grouped:
+            return (yield from self._look_around(operation))
         if isinstance(operation, GetMany):
             if self.chaos.adds and self.random.random() < 0.7:
                 yield from self._add_absent(operation.keys[: operation.tokens])
@@ -183,11 +229,36 @@ class World:
             return absent
         if isinstance(operation, Lease):
             absent = self.peek(operation.key) is None
-            self.put(operation.key, 1, 2)
+            if absent:
+                self.put(operation.key, HELD, max(1, operation.life_s))
             yield
             return absent
+        if isinstance(operation, Release):
+            self.put(operation.key, GIVEN_UP, 1)
+            yield
+            return True
+        if isinstance(operation, Drop):
+            self.store.pop(operation.key, None)
+            yield
+            return True
         yield from self._set_many(operation)
         return True
+
+    def _look_around(self, operation: GetMany) -> Step:
+        """Ask one node after the other, each in one piece; anything may happen in between."""
+        found = {}
+        adds = self.chaos.adds and self.random.random() < 0.7
+        nodes = list(dict.fromkeys(map(self._node, operation.keys)))
+        self.random.shuffle(nodes)
+        for node in nodes:
+            yield
+            keys = [key for key in operation.keys if self._node(key) == node]
+            for key in keys:
+                if adds and key in operation.keys[: operation.tokens] and self.peek(key) is None:
+                    self.put(key, self.random.getrandbits(40) + 1, TOKEN_TTL)
+            found.update((key, value) for key in keys if (value := self.peek(key)) is not None)
+        yield
+        return found
 
     def _add_absent(self, keys: Sequence[str]) -> Step:
         for key in keys:
@@ -252,14 +323,17 @@ class World:
         try:
             while True:
                 try:
-                    operation = program.send(answer)
+                    if isinstance(answer, LoadFailed):
+                        operation = program.throw(answer)
+                    else:
+                        operation = program.send(answer)
                 except StopIteration as stop:
                     return stop.value
                 if isinstance(operation, Load):
                     assert load is not None
                     answer = yield from load()
                     if flight is not None:
-                        flight.loaded = answer
+                        flight.loaded = None if isinstance(answer, LoadFailed) else answer
                         flight.over = True
                 elif isinstance(operation, Pause):
                     yield
@@ -296,6 +370,8 @@ class World:
                     yield
                     seen += [self.server[row] for row in part]
                 yield
+                if self.random.randrange(1000) < self.chaos.failing:
+                    return LoadFailed()
                 return Loaded(tuple(seen), bytes(seen), 1.0, 0.0)
 
             options = ReadOptions(
@@ -303,8 +379,15 @@ class World:
                 fill=self.random.random() < 0.9,
                 early=(lambda _: self.random.random() < 0.2),
                 lease_above_s=0.5 if self.random.random() < 0.5 else None,
+                lease_ttl=3,
+                max_bytes=0 if self.random.random() < 0.05 else 1 << 20,
             )
-            reading = yield from self.run(protocol.read(plan, options), load, process)
+            try:
+                reading = yield from self.run(protocol.read(plan, options), load, process)
+            except LoadFailed:
+                self.history.append(f"@{self.now} {plan.entry[-4:]} failed")
+                yield
+                continue
             self.outcomes[reading.outcome] = self.outcomes.get(reading.outcome, 0) + 1
             seen = (
                 tuple(reading.entry[-sum(map(len, parts)) :])
@@ -449,6 +532,10 @@ class World:
             actors.pop(name).close()
             return
         throw -= chaos.crash
+        if throw < chaos.older:
+            self.come_back_older()
+            return
+        throw -= chaos.older
         if throw < chaos.late:
             for write in self.writes:
                 if write.sent and not write.closed and write.applied_at is None:
@@ -478,16 +565,29 @@ def draw_chaos(seed: int, *, faults: bool = True) -> Chaos:
         scattered=throw.random() < 0.5,
         adds=throw.random() < 0.5,
         requests=throw.choice((1, 1, 8)),
+        failing=throw.choice((0, 0, 100)),
+        grouped=throw.random() < 0.3,
+        older=throw.choice((0, 0, 20)),
     )
 
 
 def check(
-    protocol: type[Protocol], seeds: range, *, join_any_tokens: bool = False
+    protocol: type[Protocol],
+    seeds: range,
+    *,
+    join_any_tokens: bool = False,
+    identified: bool = True,
 ) -> dict[str, int]:
     """Play one schedule per seed; return how often each outcome was seen. Raises Violation."""
     outcomes: dict[str, int] = {}
     for seed in seeds:
-        world = World(protocol, seed, draw_chaos(seed), join_any_tokens=join_any_tokens)
+        world = World(
+            protocol,
+            seed,
+            draw_chaos(seed),
+            join_any_tokens=join_any_tokens,
+            identified=identified,
+        )
         world.play()
         for outcome, count in world.outcomes.items():
             outcomes[outcome] = outcomes.get(outcome, 0) + count

@@ -206,7 +206,7 @@ def test_a_backend_that_takes_no_bytes_stores_nothing_but_stays_in_use(script, o
         TypeError("bytes is not JSON serializable") if name in ("set", "set_many") else None
     )
     cache.read("list", ["product"], lambda: 1)
-    assert "cannot store an entry" in caplog.text
+    assert "refuses an entry" in caplog.text
     script.calls.clear()
     assert cache.read("list", ["product"], lambda: 2) == 2
     assert "get_many" in script.calls, "the breaker is closed"

@@ -9,7 +9,7 @@ from appwrite_orm_django.cache.keys import KeySpace, digest, fold
 
 SPACE = KeySpace("appwrite", "https://example.org/v1 project database")
 
-SPACE_ENTRY = SPACE.entry("command", "identity")
+SPACE_ENTRY = SPACE.entry("a", "command", "identity")
 
 
 def all_keys(space, table, row):
@@ -18,7 +18,7 @@ def all_keys(space, table, row):
         space.rows(table),
         space.row(table, row),
         space.mark(table),
-        space.entry("command", "identity"),
+        space.entry(table, "command", "identity"),
         space.statistics("process"),
     ]
 
@@ -83,16 +83,16 @@ def test_a_write_by_id_changes_its_row_and_lists_and_a_bulk_write_all():
 @pytest.mark.parametrize("differing", ["namespace", "identity", "command"])
 def test_entries_differ_with_everything_that_decides_the_answer(differing):
     spaces = {"namespace": KeySpace("appwrite", "other")}
-    base = SPACE.entry("command", "identity")
+    base = SPACE.entry("table", "command", "identity")
     other = {
-        "namespace": lambda: spaces["namespace"].entry("command", "identity"),
-        "identity": lambda: SPACE.entry("command", "another"),
-        "command": lambda: SPACE.entry("another", "identity"),
+        "namespace": lambda: spaces["namespace"].entry("table", "command", "identity"),
+        "identity": lambda: SPACE.entry("table", "command", "another"),
+        "command": lambda: SPACE.entry("table", "another", "identity"),
     }[differing]()
     assert base != other
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert SPACE.entry(b"command", "identity") == base
+        assert SPACE.entry("table", b"command", "identity") == base
 
 
 def test_another_format_has_entries_of_its_own_and_the_same_tokens(monkeypatch):
@@ -100,3 +100,11 @@ def test_another_format_has_entries_of_its_own_and_the_same_tokens(monkeypatch):
     monkeypatch.setattr("appwrite_orm_django.cache.keys.FORMAT", 99)
     new = all_keys(KeySpace("appwrite", SPACE.namespace), "a", "b")
     assert [one for one, other in zip(old, new, strict=True) if one != other] == [SPACE_ENTRY]
+
+
+def test_the_keys_of_a_table_share_a_tag_and_those_of_two_tables_do_not():
+    tags = {key[key.index("{") : key.index("}")] for key in all_keys(SPACE, "A", "b")[:-1]}
+    assert len(tags) == 1
+    assert tags != {SPACE.table("b")[SPACE.table("b").index("{") : SPACE.table("b").index("}")]}
+    for plan in (SPACE.plan("command", ["a"]), SPACE.plan("command", ["a"], ("a", "r"))):
+        assert {key[key.index("{") : key.index("}")] for key in plan.keys} == tags

@@ -38,7 +38,8 @@ def test_the_second_read_is_a_hit_of_one_round_trip(script, open_cache):
 def test_a_miss_adds_one_round_trip_and_one_more_for_a_missing_token(script, open_cache):
     cache, load = open_cache(), Loader()
     cache.read("list", ["product"], load)
-    assert script.calls == ["get_many", "add", "set_many"]
+    token, lease = "add", "add"  # nobody knows yet how long a load of this table takes
+    assert script.calls == ["get_many", token, lease, "set_many"]
     script.calls.clear()
     cache.read("other list", ["product"], load)
     assert script.calls == ["get_many", "set_many"]
@@ -47,7 +48,7 @@ def test_a_miss_adds_one_round_trip_and_one_more_for_a_missing_token(script, ope
 def test_several_missing_tokens_cost_one_round_trip_together(script, open_cache):
     cache, load = open_cache(), Loader()
     cache.read("join", ["product", "category", "shop"], load)
-    assert script.calls == ["get_many", "set_many", "set_many"]
+    assert script.calls == ["get_many", "set_many", "add", "set_many"]
     assert cache.is_cached("join", ["product", "category", "shop"])
     script.calls.clear()
     cache.read("get", ["product"], load, row=("product", "p1"))
@@ -257,7 +258,7 @@ def test_what_cannot_be_pickled_is_served_but_not_stored(script, open_cache, cap
 def test_a_damaged_entry_is_a_miss(script, open_cache, damage):
     cache, load = open_cache(), Loader()
     cache.read("list", ["product"], load)
-    key = cache.core.keys.entry("list", "")
+    key = cache.core.keys.entry("product", "list", "")
     django_cache.set(key, damage(django_cache.get(key)))
     assert cache.read("list", ["product"], load) == load.value
     assert load.count == 2
@@ -434,7 +435,7 @@ def test_whoever_waits_for_a_lease_in_vain_loads(script, open_cache):
     cache.invalidate(["product"])
     script.fault = lambda name: None
     tokens = cache.tokens(["product"])
-    django_cache.add(f"{cache.core.keys.entry('list', '')}:{tokens[0]:x}", 1, 60)
+    django_cache.add(f"{cache.core.keys.entry('product', 'list', '')}:{tokens[0]:x}", 1, 60)
     assert cache.read("list", ["product"], lambda: "new") == "new"
 
 

@@ -10,6 +10,7 @@ import redis
 from django.core.cache import caches
 
 from appwrite_orm_django.cache import store as store_module
+from appwrite_orm_django.cache.service import QueryCache
 
 pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("both_redis_reads")]
 
@@ -55,15 +56,16 @@ def be_replica(server):
 
 
 def attempts(cache, monkeypatch):
-    """Note each attempt to read from the cache, and whether its reader is a page."""
+    """Note each attempt of a page to read from the cache."""
     seen = []
-    get_many = cache.core.store._direct.get_many
+    look = cache.core.store._look
 
     def note(*args):
-        seen.append(threading.current_thread() is threading.main_thread())
-        return get_many(*args)
+        if threading.current_thread() is threading.main_thread():
+            seen.append(args)
+        return look(*args)
 
-    monkeypatch.setattr(cache.core.store._direct, "get_many", note)
+    monkeypatch.setattr(cache.core.store, "_look", note)
     return seen
 
 
@@ -167,3 +169,31 @@ def test_a_redis_that_was_not_there_at_the_start_is_used_when_it_comes(own_redis
         pass
     own_redis.start()
     until(lambda: page(here, 2) == {2} and here.is_cached("list 1", ["product"]))
+
+
+def test_a_pool_that_is_used_up_is_waited_for(own_redis, open_cache, caplog):
+    """It is no outage: no strict write is refused, and no page goes past the cache."""
+    own_redis.options["CONNECTION_POOL_KWARGS"] = {"max_connections": 2}
+    cache = open_cache(STRICT_WRITES=True)
+    page(cache)
+    refused = []
+
+    def work():
+        mine = QueryCache(cache.core, "appwrite")
+        try:
+            for _ in range(10):
+                with mine.write(["product"]):
+                    pass
+                page(mine)
+        except Exception as exc:  # noqa: BLE001 - shown below
+            refused.append(exc)
+        finally:
+            caches.close_all()
+
+    threads = [threading.Thread(target=work) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused == []
+    assert caplog.text == ""

@@ -33,19 +33,34 @@ GOOD = {"BACKEND": REDIS, "LOCATION": "redis://cache/0"}
     [
         (GOOD, []),
         ({**GOOD, "OPTIONS": {"IGNORE_EXCEPTIONS": True}}, ["appwrite.W030"]),
-        ({**GOOD, "LOCATION": ["redis://cache/0", "redis://replica/0"]}, ["appwrite.W031"]),
-        ({**GOOD, "LOCATION": "redis://cache/0,redis://replica/0"}, ["appwrite.W031"]),
-        ({**GOOD, "OPTIONS": {"CLIENT_CLASS": "django_redis.client.SentinelClient"}}, ["appwrite.W031"]),
-        ({**GOOD, "LOCATION": ["redis://a/0", "redis://b/0"], "OPTIONS": {"CLIENT_CLASS": "django_redis.client.ShardClient"}}, []),
-        ({"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://a;redis://b"}, ["appwrite.W031"]),
+        # The library reads from the primary itself.
+        ({**GOOD, "LOCATION": ["redis://cache/0", "redis://replica/0"]}, []),
+        ({**GOOD, "OPTIONS": {"CLIENT_CLASS": "django_redis.client.SentinelClient"}}, []),
+        ({"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://a;redis://b"}, []),
+        ({**GOOD, "LOCATION": "redis://a,redis://b", "OPTIONS": {"CLIENT_CLASS": "shop.Client"}}, ["appwrite.W031"]),
+        ({**GOOD, "LOCATION": ["redis://a/0", "redis://b/0"], "OPTIONS": {"CLIENT_CLASS": "django_redis.client.ShardClient"}}, ["appwrite.W036"]),
+        ({**GOOD, "OPTIONS": {"CLIENT_CLASS": "django_redis.client.HerdClient"}}, ["appwrite.W036"]),
+        ({**GOOD, "OPTIONS": {"SERIALIZER": "django_redis.serializers.json.JSONSerializer"}}, ["appwrite.W037"]),
         ({"BACKEND": "django.core.cache.backends.dummy.DummyCache"}, ["appwrite.W032"]),
         ({"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}, ["appwrite.W035"]),
         ({"BACKEND": LOCMEM}, []),
-        ({"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": ["a:1", "b:1"]}, []),
+        ({"BACKEND": LOCMEM, "OPTIONS": {"MAX_ENTRIES": 300}}, []),
+        ({"BACKEND": LOCMEM, "OPTIONS": {"MAX_ENTRIES": 301}}, []),
+        ({"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": ["a:1", "b:1"]}, ["appwrite.E033"]),
+        ({"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": "a:1,b:1"}, ["appwrite.E033"]),
+        ({"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": "a:1"}, []),
+        ({"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": "a:1", "KEY_PREFIX": "p" * 80}, []),
+        ({"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": "a:1", "KEY_PREFIX": "p" * 92}, ["appwrite.E034"]),
     ],
 )  # fmt: skip
 def test_what_a_cache_is_warned_of(cache, expected):
     assert ids({"default": cache}) == expected
+
+
+def test_several_memcached_servers_may_be_chosen():
+    memcached = "django.core.cache.backends.memcached.PyMemcacheCache"
+    cache = {"BACKEND": memcached, "LOCATION": ["a:1", "b:1"]}
+    assert ids({"default": cache}, {"SEVERAL_MEMCACHED": True}) == []
 
 
 def test_a_setting_for_all_of_django_redis_counts():
@@ -106,7 +121,7 @@ def test_they_are_registered():
 
 @pytest.mark.parametrize(
     ("make", "number"),
-    [*((error, n) for n in (30, 31, 32)), *((warning, n) for n in (30, 31, 32, 33, 34, 35))],
+    [*((error, n) for n in range(30, 35)), *((warning, n) for n in range(30, 38))],
 )
 def test_every_hint_ends_in_an_anchor_of_the_docs(make, number):
     message = make(number, "Text.", "Do.")

@@ -112,6 +112,7 @@ class Command(WithKey, BaseCommand):
     # There is a method for each action. It returns whether the action succeeded.
 
     def do_status(self) -> bool:
+        lock_s = appwrite_connection(self.alias).cache.core.lock_s
         self._print(
             [
                 {
@@ -119,6 +120,7 @@ class Command(WithKey, BaseCommand):
                     "table": state.table,
                     "updated": state.updated,
                     "timeout_s": state.timeout_s,
+                    "lock_s": lock_s,
                     "warm": f"{state.warm[0]} of {state.warm[1]}" if state.warm[1] else "",
                 }
                 for state in maintenance.states(self.alias, self.chosen)
