@@ -191,6 +191,9 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
             "django.contrib.auth.management", "permissions of models that no migration creates"
         ),
         Internal("django.core.cache.backends.db.BaseDatabaseCache", "checks of cache settings"),
+        Internal(
+            "django.core.cache.backends.memcached.BaseMemcachedCache", "checks of cache settings"
+        ),
         Internal("django.core.handlers.asgi.ASGIRequest", "whether a download may be streamed"),
         Internal(
             "django.core.management.commands.migrate.Command",

@@ -8,13 +8,12 @@ does the same for all tables at once, from the current models.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial, wraps
-from typing import Any, TypeVar, cast
+from functools import partial
+from typing import Any
 
-from django.core.management.base import CommandError
-from django.db import DatabaseError, NotSupportedError
+from django.db import NotSupportedError
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import Field, Model
 from django.db.models import Index as ModelIndex
@@ -23,6 +22,7 @@ from appwrite_orm_django.backend.changing import announced
 from appwrite_orm_django.backend.cursor import refuse_sql
 from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.backend.execution.hidden_columns import HiddenValues
+from appwrite_orm_django.backend.messages import ends_in_its_message
 from appwrite_orm_django.backend.values import SYSTEM_COLUMNS, column_key, table_id
 from appwrite_orm_django.client import rows, tables
 from appwrite_orm_django.client.errors import DatabaseNotFound, TableNotFound
@@ -53,50 +53,6 @@ from appwrite_orm_django.schema.steps import (
 )
 from appwrite_orm_django.schema.unique import hidden_columns, no_longer_described
 
-Method = TypeVar("Method", bound=Callable[..., Any])
-
-
-def as_message(error: Exception) -> Exception:
-    """
-    Return an error that ends Django's commands with its message instead of a traceback.
-
-    Like a ``CommandError``, it shows its traceback with ``--traceback``. It keeps its own class and
-    attributes.
-    """
-    if isinstance(error, CommandError):
-        return error
-    cls = _with_message(type(error))
-    ended = cls.__new__(cls, *error.args)
-    ended.__dict__.update(error.__dict__)
-    ended.__cause__ = error.__cause__
-    return ended.with_traceback(error.__traceback__)
-
-
-@cache
-def _with_message(cls: type[Exception]) -> type[Exception]:
-    return type(
-        cls.__name__,
-        (cls, CommandError),
-        {"__module__": cls.__module__, "__doc__": cls.__doc__, "returncode": 1},
-    )
-
-
-def _ends_in_its_message(method: Method) -> Method:
-    """
-    Make ``manage.py migrate`` end with an operation's error message.
-
-    A caller may still catch the error by its own class.
-    """
-
-    @wraps(method)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(*args, **kwargs)
-        except DatabaseError as error:
-            raise as_message(error) from error.__cause__
-
-    return cast(Method, wrapped)
-
 
 class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
     def __enter__(self) -> Any:
@@ -109,7 +65,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
 
     # Tables
 
-    @_ends_in_its_message
+    @ends_in_its_message
     def create_model(self, model: type[Model]) -> None:
         """
         Create a table, or complete an existing one that is empty.
@@ -149,7 +105,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                     "CreateModel and DeleteModel."
                 )
 
-    @_ends_in_its_message
+    @ends_in_its_message
     def delete_model(self, model: type[Model]) -> None:
         for field in model._meta.local_many_to_many:
             if field.remote_field.through._meta.auto_created:
@@ -158,7 +114,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         self._drop(table)
         self._forget(table)
 
-    @_ends_in_its_message
+    @ends_in_its_message
     def alter_db_table(self, model: type[Model], old_db_table: str, new_db_table: str) -> None:
         """
         Recreate an empty table under its new id.
@@ -188,7 +144,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
 
     # Fields
 
-    @_ends_in_its_message
+    @ends_in_its_message
     def add_field(self, model: type[Model], field: Field[Any, Any]) -> None:
         if field.many_to_many:
             if field.remote_field.through._meta.auto_created:
@@ -196,7 +152,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             return
         self._change(self._table(model), self._table(getattr(field, "model", model)))
 
-    @_ends_in_its_message
+    @ends_in_its_message
     def remove_field(self, model: type[Model], field: Field[Any, Any]) -> None:
         if field.many_to_many:
             if field.remote_field.through._meta.auto_created:
@@ -236,7 +192,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         self._apply(*plan.steps)
         self._drop(fill_table(live.id, key))
 
-    @_ends_in_its_message
+    @ends_in_its_message
     def alter_field(
         self,
         model: type[Model],
@@ -282,7 +238,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 "(you cannot alter to or from M2M fields, or add or remove through= on M2M fields)"
             )
 
-    @_ends_in_its_message
+    @ends_in_its_message
     def _alter_many_to_many(
         self,
         model: type[Model],
@@ -322,7 +278,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
 
     # Indexes and constraints
 
-    @_ends_in_its_message
+    @ends_in_its_message
     def alter_unique_together(
         self, model: type[Model], old_unique_together: Any, new_unique_together: Any
     ) -> None:
@@ -333,7 +289,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             adds=not _sets(old_unique_together) >= _sets(new_unique_together),
         )
 
-    @_ends_in_its_message
+    @ends_in_its_message
     def alter_index_together(
         self, model: type[Model], old_index_together: Any, new_index_together: Any
     ) -> None:
@@ -350,15 +306,15 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             adds=not _sets(old_index_together) >= _sets(new_index_together),
         )
 
-    @_ends_in_its_message
+    @ends_in_its_message
     def add_index(self, model: type[Model], index: Any) -> None:
         self._exchange(model, "indexes", None, index)
 
-    @_ends_in_its_message
+    @ends_in_its_message
     def remove_index(self, model: type[Model], index: Any) -> None:
         self._exchange(model, "indexes", index, None)
 
-    @_ends_in_its_message
+    @ends_in_its_message
     def rename_index(self, model: type[Model], old_index: Any, new_index: Any) -> None:
         """
         Drop an index and create it again under its new name.
@@ -367,11 +323,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         """
         self._exchange(model, "indexes", old_index, new_index)
 
-    @_ends_in_its_message
+    @ends_in_its_message
     def add_constraint(self, model: type[Model], constraint: Any) -> None:
         self._exchange(model, "constraints", None, constraint)
 
-    @_ends_in_its_message
+    @ends_in_its_message
     def remove_constraint(self, model: type[Model], constraint: Any) -> None:
         self._exchange(model, "constraints", constraint, None)
 
@@ -389,7 +345,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         )
         self._change(before, after, by_name=True, adds=new is not None)
 
-    @_ends_in_its_message
+    @ends_in_its_message
     def execute(self, sql: Any, params: Any = ()) -> None:
         raise refuse_sql(sql)
 

@@ -51,6 +51,11 @@ _INFO_SERVER = b"*2\r\n$4\r\nINFO\r\n$6\r\nserver\r\n"
 _INFO = b"*2\r\n$4\r\nINFO\r\n$11\r\nreplication\r\n"
 
 
+def _socket_of(connection: Any) -> Any:
+    """Return the socket of a connection of redis-py, which has no public name for it."""
+    return getattr(connection, "_sock", None)
+
+
 class Unsettled(Exception):
     """The server may not be used yet, or any more: it is new, or lacks replicas."""
 
@@ -116,7 +121,7 @@ class Link:
     @property
     def is_same(self) -> bool:
         """Whether the connection has not been closed and opened again meanwhile."""
-        return self._socket is not None and self.connection._sock is self._socket
+        return self._socket is not None and _socket_of(self.connection) is self._socket
 
     def open(self) -> None:
         """
@@ -129,7 +134,7 @@ class Link:
         connection.connect()
         asked_at = server.clock()
         connection.send_packed_command((_INFO_SERVER, _INFO))
-        self._socket = connection._sock
+        self._socket = _socket_of(connection)
         about, replication = self._reply(), self._reply()
         if isinstance(about, Exception) or isinstance(replication, Exception):
             if server.replicas:
@@ -187,7 +192,7 @@ class Link:
             return self.exchange(command, 1)[0]
         connection = self.connection
         connection.send_packed_command((command,))
-        if connection._sock is not self._socket:
+        if _socket_of(connection) is not self._socket:
             raise ServerChanged("the connection was opened again")
         reply = connection.read_response()
         if server.clock() >= self._confirmed_at + CONFIRM_S:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -25,18 +24,16 @@ from django.db.utils import DatabaseError
 from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
-from urllib3.exceptions import NewConnectionError
 
 from appwrite_orm_django.client import answers, local_endpoint
 from appwrite_orm_django.client.answers import Request
 from appwrite_orm_django.client.errors import (
     AppwriteError,
-    ConnectionFailed,
     InvalidUserToken,
     InvalidValue,
-    NotAppwrite,
     RequestTimeout,
 )
+from appwrite_orm_django.client.failures import failure_of
 from appwrite_orm_django.client.forms import Form
 from appwrite_orm_django.client.guard import Guard
 from appwrite_orm_django.client.identity import Identity
@@ -424,7 +421,7 @@ class Transport(SdkClient):
         try:
             response = without_frames(self._exchange, sendable)
         except requests.RequestException as error:
-            return _failure(request, error, urlsplit(self._base_url).netloc)
+            return failure_of(request, error, urlsplit(self._base_url).netloc)
         for warning in filter(None, response.headers.get("x-appwrite-warning", "").split(";")):
             logger.warning(
                 "%s: the server warns: %s", request, self._blank(warning.strip().encode()).decode()
@@ -587,66 +584,6 @@ class _Answer:
     status: int
     body: Any = field(repr=False)
     content: bytes = field(repr=False)
-
-
-def _failure(request: Request, error: requests.RequestException, server: str) -> Failure:
-    # Drop the original exceptions: their frames and their ``request`` hold the headers, and so the
-    # key.
-    reason = _reason(error)
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return Failure(
-            request.error(RequestTimeout, f"no connection to {server} within the connect timeout"),
-            never_sent=True,
-        )
-    if isinstance(error, requests.exceptions.Timeout):
-        return Failure(
-            request.error(
-                RequestTimeout, f"no answer from {server} within the read timeout", ambiguous=True
-            )
-        )
-    if _find(error, ssl.SSLCertVerificationError):
-        text = f"the certificate of {server} was rejected: {reason}. OPTIONS['VERIFY'] can name a CA bundle"
-        return Failure(request.error(ConnectionFailed, text), hopeless=True)
-    if _find(error, NewConnectionError):
-        return Failure(
-            request.error(ConnectionFailed, f"no connection to {server}: {reason}"), never_sent=True
-        )
-    if isinstance(error, ValueError) and not isinstance(error, requests.exceptions.ConnectionError):
-        # requests raises this for a URL or a header that it cannot send.
-        return Failure(
-            request.error(NotAppwrite, f"the endpoint cannot be requested: {type(error).__name__}")
-        )
-    return Failure(
-        request.error(
-            ConnectionFailed, f"the connection to {server} broke: {reason}", ambiguous=True
-        )
-    )
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    current: object = error
-    while isinstance(current, BaseException):
-        yield current
-        nested = [
-            value
-            for value in (getattr(current, "reason", None), *current.args)
-            if isinstance(value, BaseException)
-        ]
-        current = nested[0] if nested else current.__cause__ or current.__context__
-
-
-def _find(error: BaseException, cls: type[BaseException]) -> bool:
-    return any(isinstance(link, cls) for link in _chain(error))
-
-
-def _reason(error: BaseException) -> str:
-    """Return the operating system's description of the error, or else the exception's name."""
-    last = error
-    for link in _chain(error):
-        if isinstance(link, OSError) and link.strerror:
-            return link.strerror
-        last = link
-    return type(last).__name__
 
 
 def _flattened(value: Any, prefix: str = "") -> list[tuple[str, str]]:

@@ -43,7 +43,7 @@ def test_the_transport_has_the_methods_of_the_sdks_client():
     assert transport.get_config("project") == "demo"
     with pytest.raises(AttributeError):
         transport.set_colour("red")
-    with pytest.raises(TypeError, match="only sends JSON"):
+    with pytest.raises(TypeError, match="cannot upload"):
         transport.chunked_upload("/storage")
 
 

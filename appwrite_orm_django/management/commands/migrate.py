@@ -162,7 +162,7 @@ class Command(MigrateCommand):
             if _comes_from_a_step(error):
                 raise
             # Keep the exception's own class for programs that call the command.
-            from appwrite_orm_django.backend.schema import as_message
+            from appwrite_orm_django.backend.messages import as_message
 
             raise as_message(error) from error.__cause__
         finally:
