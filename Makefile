@@ -21,9 +21,11 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[test,docs]"
 	touch $(STAMP)
 
+# The engine under the demo's local Appwrite: make demo ENGINE=mongodb.
+ENGINE ?= mariadb
 .PHONY: demo
 demo: install
-	$(BIN)/python manage.py demo
+	APPWRITE_ENGINE=$(ENGINE) $(BIN)/python manage.py demo
 
 .PHONY: test
 test: install

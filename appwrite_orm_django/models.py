@@ -26,6 +26,7 @@ from django.db.models.base import ModelBase
 from django.db.models.query_utils import DeferredAttribute
 
 from appwrite_orm_django.backend.aliases import appwrite_connection, is_appwrite
+from appwrite_orm_django.backend.negative_keys import refuse_negative_key
 from appwrite_orm_django.backend.transactions.ends import BlockEnd, uncommitted
 from appwrite_orm_django.backend.transactions.log import key_of
 from appwrite_orm_django.backend.values import OutOfRange, codec_for, hold, table_id
@@ -472,8 +473,10 @@ def _check_that_it_can_be_held(
     field: models.Field[Any, Any], value: Any, connection: DatabaseWrapper
 ) -> None:
     try:
-        codec_for(field).encode(field.get_db_prep_value(value, connection))
-    except (OutOfRange, InvalidText) as error:
+        prepared = field.get_db_prep_value(value, connection)
+        refuse_negative_key(field, prepared, connection)
+        codec_for(field).encode(prepared)
+    except (OutOfRange, InvalidText, NotSupportedError) as error:
         raise ValidationError(
             f"{str(error)[:1].upper()}{str(error)[1:]}.", code="invalid"
         ) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from appwrite_orm_django.doctor.assumptions import ASSUMPTIONS, TEXT_RULES, Assumption, Server
+from appwrite_orm_django.engines import ENGINES
 
 PAGE = Path(__file__).parent / "reference" / "assumptions.md"
 HEAD = """# Assumptions about the server
@@ -17,20 +18,19 @@ answer means ([commands](commands.md#appwrite_doctor)). This page is generated f
 The assumptions of `webhook` and `realtime` need more than a database, and are tested with `--webhook`
 and `--realtime`.
 
-The library can adapt to the server's text rules, with `OPTIONS["ENGINE"]`. They are determined by
-{text_rules}. The doctor records the
-result in the database, and a process with other settings
-[is refused](../explanation/limits.md#which-engine-is-under-appwrite). Each process determines the
-feature level itself. All other assumptions are fixed: if the doctor finds another answer, follow the
-last column.
+Where answers follow the [engine](../explanation/engines.md), each is listed. The engine is
+determined by {text_rules}. The doctor
+records it in the database, with the order of text on PostgreSQL. Each process determines the feature
+level itself. All other assumptions are fixed: if the doctor finds another answer, follow the last
+column.
 
 | Name | Question | Relied on | Another answer means |
 |---|---|---|---|
 """
 _SERVERS = {
-    f"{name}, {level}": Server(text, level)
-    for name, text in (("MariaDB", "mariadb"), ("PostgreSQL", "postgresql"))
-    for level in ("1.9", "2.x")
+    f"{engine.label}, {level}": Server(engine.name, level)
+    for engine in ENGINES.values()
+    for level in (("1.9", "2.x") if engine.numbers_rows else ("1.9",))
 }
 
 
@@ -44,8 +44,16 @@ def relied_on(assumption: Assumption) -> str:
     for part in (0, 1):
         by_part = {name.split(", ")[part]: answer for name, answer in answers.items()}
         if all(by_part[name.split(", ")[part]] == answer for name, answer in answers.items()):
-            return "; ".join(f"{name}: {answer}" for name, answer in by_part.items())
-    return "; ".join(f"{name}: {answer}" for name, answer in answers.items())
+            return _grouped(by_part)
+    return _grouped(answers)
+
+
+def _grouped(answers: dict[str, str]) -> str:
+    """Name the servers of each answer together."""
+    names: dict[str, list[str]] = {}
+    for name, answer in answers.items():
+        names.setdefault(answer, []).append(name)
+    return "; ".join(f"{', '.join(of)}: {answer}" for answer, of in names.items())
 
 
 def page() -> str:

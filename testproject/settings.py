@@ -70,14 +70,19 @@ TEMPLATES = [
     }
 ]
 
+# The engine that the local server imitates; each has a file of its own.
+ENGINE = os.environ.get("APPWRITE_ENGINE") or "mariadb"
+LOCAL = f"local:{quote(str(VAR / 'appwrite.sqlite3'))}"
+if ENGINE != "mariadb":
+    LOCAL = f"local:{quote(str(VAR / f'appwrite-{ENGINE}.sqlite3'))}?engine={quote(ENGINE)}"
+
 DATABASES = {
     # Accounts, sessions and the admin's history.
     "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": VAR / "site.sqlite3"},
     # The catalogue.
     "appwrite": {
         "ENGINE": "appwrite_orm_django.backend",
-        "HOST": os.environ.get("APPWRITE_ENDPOINT")
-        or f"local:{quote(str(VAR / 'appwrite.sqlite3'))}",
+        "HOST": os.environ.get("APPWRITE_ENDPOINT") or LOCAL,
         "USER": os.environ.get("APPWRITE_PROJECT_ID") or "demo",
         "PASSWORD": os.environ.get("APPWRITE_API_KEY") or "demo-key",
         "NAME": os.environ.get("APPWRITE_DATABASE_ID") or "world",

@@ -44,7 +44,11 @@ class DatabaseCreation(BaseDatabaseCreation):
                 engine=self.connection.engine,
             )
         )
-        migrate(self.connection.transport, wanted, Options(all_tables=False))
+        migrate(
+            self.connection.transport,
+            wanted,
+            Options(all_tables=False, engine=self.connection.engine),
+        )
 
     def _destroy_test_db(self, test_database_name: str, verbosity: int) -> None:
         self._drop(test_database_name)

@@ -49,6 +49,8 @@ class EngineWatch:
         self._alias = alias
         self._host = host
         self._engine = None if stated is None else ENGINES[stated]
+        # The order of text in PostgreSQL depends on its database (see ``appwrite_doctor``).
+        self._is_known = self._engine is not None and not self._engine.orders_by_locale
         self._lock = threading.Lock()
         self._again_at = 0.0
 
@@ -65,9 +67,11 @@ class EngineWatch:
             ImproperlyConfigured: the key may read neither rows nor tables.
             AppwriteError: the server cannot be asked.
         """
-        if self._engine is None:
+        if not self._is_known:
             with self._lock:
-                return self._engine or self._find(transport, database)
+                if not self._is_known:
+                    return self._find(transport, database)
+        assert self._engine is not None  # noqa: S101 - it is known
         return self._engine
 
     @property
@@ -82,24 +86,33 @@ class EngineWatch:
         return self._engine
 
     def _find(self, transport: TellingTransport, database: str) -> Engine:
+        stated = self._engine
         if local_endpoint.is_local(self._host):
-            self._engine = ENGINES[local_endpoint.engine(self._host)]
+            self._engine = stated or ENGINES[local_endpoint.engine(self._host)]
+            self._is_known = True
             return self._engine
         # Few processes need what it imports.
         from appwrite_orm_django.schema.engine_probe import NothingToAsk, engine_of
 
         try:
-            self._engine = engine_of(transport.unwatched(), database)
+            found = engine_of(transport.unwatched(), database)
         except NothingToAsk:
-            return MARIADB
+            return stated or MARIADB
         except Unauthorized as error:
+            if stated is not None:
+                self._is_known = True
+                return stated
             raise ImproperlyConfigured(
                 f'{self._option} is not set, and the API key of "{self._alias}" may not find out '
-                f"the engine under {self._host}: {error}\n"
-                f"Set it to {', '.join(map(repr, ENGINES))} (_APP_DB_ADAPTER in Appwrite's "
+                f"the engine under {self._host}: {str(error).partition(chr(10))[0]}\n"
+                f"Set it to {' or '.join(map(repr, ENGINES))} (_APP_DB_ADAPTER in Appwrite's "
                 "installation), or grant the key the scope tables.read."
             ) from error
-        return self._engine
+        # Another engine than the stated one shows at the first answer.
+        if stated is None or found.name == stated.name:
+            self._engine = found
+        self._is_known = True
+        return self._engine or found
 
     @property
     def _option(self) -> str:
@@ -140,7 +153,7 @@ class EngineWatch:
             engine = self._found_out()
             if engine is None:
                 return None
-            if engine is stated:
+            if engine.name == stated.name:
                 return ""
             found, right = engine.label, engine.name
             shown_by = "text in another case is " + ("found" if engine.folds_text else "not found")

@@ -45,6 +45,7 @@ from appwrite_orm_django.schema.steps import (
     DropColumn,
     DropIndex,
     DropTable,
+    FillColumn,
     NoLongerWritten,
     Plan,
     ReplaceColumn,
@@ -434,6 +435,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         columns = tuple(
             column for column in after.columns if not _is_same(before.column(column.key), column)
         )
+        # All of them are dropped and created anew; an interrupted run may have dropped some.
+        rebuilds = bool(renames or columns) and not self.connection.engine.alters_indexed_tables
         was = [(index, _renamed(index, new_keys)) for index in before.indexes]
         gone = _gone(live, was, after.indexes, by_name=by_name)
         # Do not create an index over a column that is ahead, whose type a later migration or
@@ -448,8 +451,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             columns=columns,
             indexes=tuple(
                 index
-                for index in _concerned(
-                    live, [renamed for _index, renamed in was], after, columns, by_name=by_name
+                for index in (
+                    after.indexes
+                    if rebuilds
+                    else _concerned(
+                        live, [renamed for _index, renamed in was], after, columns, by_name=by_name
+                    )
                 )
                 if {key for key in index.columns if key not in SYSTEM_COLUMNS}.issubset(there)
             ),
@@ -465,9 +472,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             if not steps:
                 return
             self._apply(*steps)
-            # Further differences of a replaced column show once it has taken the place of the old
-            # column.
-            if not any(isinstance(step, ReplaceColumn) for step in steps):
+            # Further differences of a replaced or filled column show once this is done.
+            if not any(isinstance(step, (ReplaceColumn, FillColumn)) for step in steps):
                 return
             live = self._live_table(after.id) or live
         raise NotAvailable(
@@ -495,7 +501,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         )
         marks = self._marks(kept, wanted)
         plan = make_plan(
-            self._database(wanted), self._database(kept, *marks), renames=renames, all_tables=False
+            self._database(wanted),
+            self._database(kept, *marks),
+            renames=renames,
+            all_tables=False,
+            engine=self.connection.engine,
         )
         # Hidden columns of other constraints are not part of the description.
         steps = [step for step in plan.steps if not isinstance(step, NoLongerWritten)]

@@ -518,6 +518,8 @@ class RowIdCodec(Codec):
         self.inner = inner
         self.is_text = inner.is_text
         self.shortens = isinstance(inner, DateTimeCodec)
+        # Only integer keys are padded.
+        self.orders = inner.orders and not isinstance(inner, (FloatCodec, ScaledDecimalCodec))
 
     def held(self, value: Any) -> Any:
         return self.inner.held(value) if self.shortens else value

@@ -133,7 +133,9 @@ def _check_live(
         return  # check_models reports this
     try:
         plan = plan_for(
-            connection.transport, wanted, MigrateOptions(all_tables=app_configs is None)
+            connection.transport,
+            wanted,
+            MigrateOptions(all_tables=app_configs is None, engine=connection.engine),
         )
     except UnsupportedModel as exc:
         yield warning(10, f'"{alias}" does not match the models: {exc}', "See the message.")

@@ -149,7 +149,7 @@ def _check_table(model: Model, engine: Engine, django_looks: bool) -> Iterator[c
             engine,
             **(_without_what_django_says(model) if django_looks else {}),
         )
-        check_table(Table(id_, columns=columns, indexes=indexes))
+        check_table(Table(id_, columns=columns, indexes=indexes), engine)
     except UnsupportedModel as exc:
         for one in exc.errors:
             yield from_error(4, one, model)

@@ -178,10 +178,13 @@ class Imported:
     Attributes:
         created, present: rows per table that were created, and rows that already existed and were
             left alone.
+        unfilled: tables with hidden columns for which the file has no values, because it comes from
+            another engine or from before the constraint.
     """
 
     created: Counter[str] = field(default_factory=Counter)
     present: Counter[str] = field(default_factory=Counter)
+    unfilled: set[str] = field(default_factory=set)
 
 
 def import_rows(
@@ -279,15 +282,17 @@ class _Batch:
             self._rewritten = list(_rewritten(self.encodings.get(table_id, {}), self._table))
         elif len(self._rows) == rows.MAX_BULK_ROWS or self._bytes + size > MAX_BATCH_BYTES:
             self.send()
-        row = self._without_unknown_hidden(row, self._table)
+        row = self._with_hidden_columns(self._table, row)
         self._rows.append(self._as_here(row, number) if self._rewritten else row)
         self._bytes += size
 
-    @staticmethod
-    def _without_unknown_hidden(row: dict[str, Any], table: Table) -> dict[str, Any]:
-        """Return a row without hidden columns of unique constraints that this database has not."""
-        unknown = [key for key in row if is_hidden(key) and table.column(key) is None]
-        return {key: row[key] for key in row if key not in unknown} if unknown else row
+    def _with_hidden_columns(self, table: Table, row: dict[str, Any]) -> dict[str, Any]:
+        """Leave out the hidden columns of the exported database that this one does not have."""
+        there = {key for key in row if is_hidden(key)}
+        here = {column.key for column in table.columns if is_hidden(column.key)}
+        if here - there:
+            self._done.unfilled.add(table.id)
+        return {key: value for key, value in row.items() if key not in there - here}
 
     def _as_here(self, row: dict[str, Any], number: int) -> dict[str, Any]:
         """Return a row with its values converted to the encodings of this database."""

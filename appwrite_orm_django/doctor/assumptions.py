@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from appwrite_orm_django.engines import ENGINES, Engine
+
 from . import experiments, telling
 from .scratch import Scratch
 
@@ -26,6 +28,10 @@ class Server:
 
     engine: str
     level: str
+
+    @property
+    def rules(self) -> Engine:
+        return ENGINES[self.engine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +66,30 @@ class Assumption:
         return self.expected(server) if callable(self.expected) else self.expected
 
 
-def _by_engine(mariadb: str, postgresql: str) -> Callable[[Server], tuple[str, ...]]:
-    return lambda server: (postgresql,) if server.engine == "postgresql" else (mariadb,)
+def _by(
+    rule: Callable[[Engine], object], holds: str, fails: str
+) -> Callable[[Server], tuple[str, ...]]:
+    """Expect an answer if a rule of the engine holds, and another one if not."""
+    return lambda server: (holds,) if rule(server.rules) else (fails,)
 
 
-_ENGINE_OPTION = 'Set OPTIONS["ENGINE"] to the engine under Appwrite ("mariadb" folds case, "postgresql" does not).'
+def _folds(holds: str, fails: str) -> Callable[[Server], tuple[str, ...]]:
+    return _by(lambda engine: engine.folds_text, holds, fails)
+
+
+def _text_order(server: Server) -> tuple[str, ...]:
+    return (experiments.in_order(server.rules.order_key),)
+
+
+_ENGINE_OPTION = (
+    'Remove OPTIONS["ENGINE"], and the engine is found out, or set it to the engine under Appwrite.'
+)
 _REPORT = "Please report this server's version and engine."
 
 ASSUMPTIONS: tuple[Assumption, ...] = (
     Assumption(
-        "server.engine", "kind of engine", ("SQL",),
-        "MongoDB compares, orders and numbers rows differently. It is not supported: use MariaDB "
-        "or PostgreSQL.",
+        "server.engine", "kind of engine", _by(lambda engine: engine.numbers_rows, "SQL", "MongoDB"),
+        f"Text, nulls, row ids and unique indexes follow the engine. {_ENGINE_OPTION}",
         experiments.engine,
     ),
     Assumption(
@@ -90,31 +108,34 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         "", experiments.latency,
     ),
     Assumption(
-        "text.case", "'Zola' and 'zola' in a filter", _by_engine("equal", "different"),
+        "text.case", "'Zola' and 'zola' in a filter", _folds("equal", "different"),
         f"exact, in and distinct() return other rows than documented. {_ENGINE_OPTION}",
         experiments.text_case,
     ),
     Assumption(
-        "text.accents", "'Zoé' and 'Zoe' in a filter", _by_engine("equal", "different"),
+        "text.accents", "'Zoé' and 'Zoe' in a filter", _folds("equal", "different"),
         f"exact, in and distinct() return other rows than documented. {_ENGINE_OPTION}",
         experiments.text_accents,
     ),
     Assumption(
-        "text.blanks", "'Zola' and 'Zola ' in a filter", _by_engine("equal", "different"),
+        "text.blanks", "'Zola' and 'Zola ' in a filter", _folds("equal", "different"),
         f"exact, in and distinct() return other rows than documented. {_ENGINE_OPTION}",
         experiments.text_blanks,
     ),
     Assumption(
-        "text.order", "order of 'B', 'a', 'c'", ("a B c",),
-        "Lists ordered by text have another order when they are evaluated locally.",
+        "text.order", "order of some texts", _text_order,
+        "Lists ordered by text, and comparisons of text by order, that are evaluated locally would "
+        "differ. If the engine is the one expected, its database has another locale: the command "
+        "records that, and such queries are refused, or follow code points in the locale C.",
         experiments.text_order,
     ),
     Assumption(
-        "text.contains", "contains 'OL' in 'Zola'", ("without case", "with case"),
-        _REPORT, experiments.text_contains,
+        "text.contains", "contains 'OL' in 'Zola'", ("without case",),
+        "icontains and the like miss rows.", experiments.text_contains,
     ),
     Assumption(
-        "text.prefix", "startsWith 'Zol'", ("anchored",),
+        "text.prefix", "startsWith 'Zol'",
+        _by(lambda engine: engine.anchors_prefixes, "anchored", "anywhere in the text"),
         "Prefix filters fetch more rows than needed, and counts are too high.",
         experiments.text_prefix,
     ),
@@ -132,24 +153,31 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         experiments.id_clash,
     ),
     Assumption(
-        "ids.lookup", "row ids in a path", _by_engine("without case", "with case"),
+        "ids.lookup", "row ids in a filter", _by(lambda engine: engine.finds_ids_without_case, "without case", "with case"),
         f"get() and atomic may miss rows whose key is written in another case. {_ENGINE_OPTION}",
         experiments.id_lookup,
     ),
     Assumption(
-        "ids.sequence", "$sequence", ("growing numbers",),
+        "ids.sequence", "$sequence",
+        _by(lambda engine: engine.numbers_rows, "growing numbers", "growing texts"),
         "Paged lists, and rows read inside atomic, have another order.", experiments.sequence,
     ),
     Assumption(
-        "nulls.order", "nulls in an ascending order", _by_engine("first", "last"),
+        "nulls.order", "nulls in an ascending order", _by(lambda engine: engine.nulls_are_low, "first", "last"),
         "Ordered lists with nulls are paged and evaluated locally in another order. "
         f"{_ENGINE_OPTION}",
         experiments.null_order,
     ),
     Assumption(
-        "nulls.negation", "null in notEqual", ("left out",),
+        "nulls.negation", "null in notEqual",
+        _by(lambda engine: engine.negations_match_nulls, "matched", "left out"),
         "exclude() returns rows without a value, or returns them twice.",
         experiments.null_in_negation,
+    ),
+    Assumption(
+        "nulls.patterns", "null in notContains",
+        _by(lambda engine: engine.negations_match_nulls, "matched", "left out"),
+        "exclude() returns rows without a value.", experiments.null_in_pattern,
     ),
     Assumption(
         "nulls.unique", "a second null in a unique column", ("accepted",),
@@ -160,7 +188,7 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         "Integer keys and decimals lose digits. Do not store money here.", experiments.integers,
     ),
     Assumption(
-        "numbers.float_digits", "significant digits of a float", lambda server: ("14",) if server.level == "1.9" else ("all", "14"),
+        "numbers.float_digits", "significant digits of a float", lambda server: ("14",) if server.level == "1.9" and server.rules.numbers_rows else ("all", "14"),
         "A saved float cannot be found by the value on the object.", experiments.float_digits,
     ),
     Assumption(
@@ -170,6 +198,16 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
     Assumption(
         "numbers.increment", "40 incremented by 2", ("42",),
         "F() expressions in updates write wrong numbers.", experiments.increment,
+    ),
+    Assumption(
+        "numbers.increment_null", "an increment of a missing value",
+        _by(lambda engine: engine.increments_nulls, "starts at 0", "stays null"),
+        "F() expressions in updates write a number where null must stay.",
+        experiments.increment_of_null,
+    ),
+    Assumption(
+        "numbers.races", "20 increments at the same time", (),
+        "", experiments.concurrent_increments,
     ),
     Assumption(
         "moments.precision", "a datetime with zone and microseconds", ("UTC, milliseconds, cut",),
@@ -194,9 +232,23 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         "Unique fields are not enforced on this server.", experiments.unique_create,
     ),
     Assumption(
-        "unique.case", "a unique value that differs only in case", _by_engine("refused", "accepted"),
+        "unique.case", "a unique value that differs only in case", _folds("refused", "accepted"),
         f"Unique fields compare values differently than documented. {_ENGINE_OPTION}",
         experiments.unique_case,
+    ),
+    Assumption(
+        "unique.integers", "a taken value under a unique index over integers",
+        _by(lambda engine: engine.unique_types is None, "refused", "accepted"),
+        "Unique fields are not enforced as documented.", experiments.unique_integers,
+    ),
+    Assumption(
+        "unique.mixed", "a taken pair under a unique index over text and integer",
+        _by(lambda engine: engine.unique_types is None, "refused", "accepted"),
+        "Unique fields are not enforced as documented.", experiments.unique_mixed,
+    ),
+    Assumption(
+        "unique.upsert", "an upsert that meets another row's unique value", (),
+        "", experiments.unique_upsert,
     ),
     Assumption(
         "unique.update", "an update to a taken unique value", ("refused",),
@@ -297,10 +349,23 @@ ASSUMPTIONS: tuple[Assumption, ...] = (
         experiments.new_column,
     ),
     Assumption(
-        "columns.rename", "renamed columns", ("values kept",),
+        "columns.rename", "renamed columns of a table with an index",
+        _by(lambda engine: engine.alters_indexed_tables, "values kept", "refused"),
         "appwrite_migrate --rename and RenameField lose values of these types: add a field and "
         "copy the values instead.",
         experiments.renamed_columns,
+    ),
+    Assumption(
+        "columns.rename_datetime", "a renamed datetime column",
+        _by(lambda engine: engine.renames_datetimes, "values kept", "table broken"),
+        "appwrite_migrate --rename and RenameField lose datetimes: add a field and copy the values "
+        "instead.",
+        experiments.renamed_datetime,
+    ),
+    Assumption(
+        "columns.identical", "a second index over the same columns",
+        lambda server: ("accepted",) if server.rules.takes_identical_indexes else ("refused", "accepted"),
+        "appwrite_migrate cannot create all indexes.", experiments.identical_index,
     ),
     Assumption(
         "columns.indexed", "the index of a dropped column", ("dropped with it",),

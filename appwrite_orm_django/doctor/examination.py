@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import Error
 
 from appwrite_orm_django.client.errors import ConnectionFailed, MissingScope
+from appwrite_orm_django.engines import ENGINES, POSTGRESQL
 
 from .assumptions import ASSUMPTIONS, TEXT_RULES, Assumption, Server
+from .experiments import in_order
 from .scratch import Scratch
 
 
@@ -66,6 +69,20 @@ def examine(
         yield Finding(assumption, " or ".join(answers), found, holds)
 
 
+def order_found(findings: Iterable[Finding]) -> str:
+    """
+    Return the order of text in a database of PostgreSQL, as it is recorded.
+
+    This is ``en_US.utf8``, ``C`` for code points, ``other``, or "" if it was not asked for.
+    """
+    found = next((one.found for one in findings if one.assumption.name == "text.order"), "")
+    orders: dict[str, Callable[[str], Any]] = {"en_US.utf8": POSTGRESQL.order_key, "C": str}
+    for name, key in orders.items():
+        if found == in_order(key):
+            return name
+    return "other" if found else ""
+
+
 def engine_found(findings: Iterable[Finding], level: str) -> str:
     """
     Return the value of ``OPTIONS["ENGINE"]`` that matches the findings.
@@ -79,8 +96,8 @@ def engine_found(findings: Iterable[Finding], level: str) -> str:
     }
     if len(found) < len(TEXT_RULES):
         return ""
-    for text in ("mariadb", "postgresql"):
-        server = Server(text, level)
+    for engine in ENGINES:
+        server = Server(engine, level)
         if all(finding.found in finding.assumption.answers(server) for finding in found.values()):
-            return text
+            return engine
     return ""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -21,7 +22,7 @@ from appwrite_orm_django.client import columns, indexes, rows, tables
 from appwrite_orm_django.client.errors import (
     AppwriteError,
     InvalidQuery,
-    RowNotFound,
+    InvalidSchema,
     ServerError,
     TransactionConflict,
     Unauthorized,
@@ -38,15 +39,17 @@ from appwrite_orm_django.client.queries import (
     equal,
     is_not_null,
     limit,
+    not_contains,
     not_equal,
     order_asc,
     select,
     starts_with,
 )
+from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.schema.definitions import Column, Index
 from appwrite_orm_django.schema.errors import NotAvailable
 
-from .scratch import Scratch, new_id
+from .scratch import TABLE, Scratch, new_id
 
 #: A float of 16 significant digits.
 LONG_FLOAT = 25.27705773818511
@@ -114,10 +117,19 @@ def text_blanks(scratch: Scratch) -> str:
     return "equal" if scratch.find(equal("text", "Zola ")) else "different"
 
 
+#: Texts of which no engine takes two as equal, and which no two kinds of order sort alike.
+TEXTS = ("B", "a", "c", "Zé", "za", "10", "9", "_y", "co-op", "cooq", "x y", "xz", "я")
+
+
+def in_order(key: Callable[[str], Any]) -> str:
+    """Return the answer of ``text_order`` where texts are ordered by a key."""
+    return " < ".join(sorted(TEXTS, key=key))
+
+
 def text_order(scratch: Scratch) -> str:
-    for text in ("B", "a", "c"):
+    for text in TEXTS:
         scratch.create(text=text)
-    return " ".join(row["text"] for row in scratch.find(order_asc("text")))
+    return " < ".join(row["text"] for row in scratch.find(order_asc("text")))
 
 
 def text_contains(scratch: Scratch) -> str:
@@ -128,7 +140,7 @@ def text_contains(scratch: Scratch) -> str:
 
 
 def text_prefix(scratch: Scratch) -> str:
-    for text in ("Zola", "Gazola"):
+    for text in ("Zola", "GaZola"):
         scratch.create(text=text)
     found = {row["text"] for row in scratch.find(starts_with("text", "Zol"))}
     return (
@@ -164,17 +176,14 @@ def id_clash(scratch: Scratch) -> str:
 def id_lookup(scratch: Scratch) -> str:
     row_id = new_id()
     scratch.create(row_id, text="x")
-    try:
-        scratch.get(row_id.upper())
-    except RowNotFound:
-        return "with case"
-    return "without case"
+    # A path may find it in the server's cache of rows that were read.
+    return "without case" if scratch.exists(row_id.upper()) else "with case"
 
 
 def sequence(scratch: Scratch) -> str:
     made = [scratch.create(number=number)["$sequence"] for number in range(3)]
     if not all(str(each).isdecimal() for each in made):
-        return "text"
+        return "growing texts" if made == sorted(made) else "texts in no order"
     return (
         "growing numbers"
         if sorted(map(int, made)) == list(map(int, made))
@@ -194,6 +203,11 @@ def null_order(scratch: Scratch) -> str:
 def null_in_negation(scratch: Scratch) -> str:
     scratch.create(text=None)
     return "matched" if scratch.find(not_equal("text", "x")) else "left out"
+
+
+def null_in_pattern(scratch: Scratch) -> str:
+    scratch.create(text=None)
+    return "matched" if scratch.find(not_contains("text", "x")) else "left out"
 
 
 def null_uniqueness(scratch: Scratch) -> str:
@@ -227,6 +241,28 @@ def increment(scratch: Scratch) -> str:
     row = scratch.create(number=40)
     rows.increment_column(scratch.transport, scratch.table, row["$id"], "number", 2)
     return str(scratch.get(row["$id"])["number"])
+
+
+def increment_of_null(scratch: Scratch) -> str:
+    row = scratch.create(text="x")
+    rows.increment_column(scratch.transport, scratch.table, row["$id"], "number", 2)
+    value = scratch.get(row["$id"])["number"]
+    return "stays null" if value is None else "starts at 0" if value == 2 else str(value)
+
+
+def concurrent_increments(scratch: Scratch) -> str:
+    row_id = scratch.create(number=0)["$id"]
+
+    def add(_: int) -> bool:
+        try:
+            rows.increment_column(scratch.transport, scratch.table, row_id, "number", 1)
+        except AppwriteError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as threads:
+        done = sum(threads.map(add, range(20)))
+    return f"{done} accepted, {scratch.get(row_id)['number']} added"
 
 
 # Moments
@@ -276,6 +312,39 @@ def unique_create(scratch: Scratch) -> str:
 def unique_case(scratch: Scratch) -> str:
     scratch.create(code="k")
     return _answer(lambda: scratch.create(code="K"), UniqueViolation)
+
+
+def unique_integers(scratch: Scratch) -> str:
+    return _taken_under(scratch, number=1)
+
+
+def unique_mixed(scratch: Scratch) -> str:
+    scratch.add_column(Column("tag", "varchar", 20))
+    try:
+        return _taken_under(scratch, tag="a", number=1)
+    finally:
+        scratch.drop_column("tag")
+
+
+def _taken_under(scratch: Scratch, **data: Any) -> str:
+    """Return whether a unique index that is made now refuses a second row with these values."""
+    index = Index("trial_unique", "unique", tuple(data))
+    scratch.add_index(index)
+    try:
+        scratch.create(**data)
+        return _answer(lambda: scratch.create(**data), UniqueViolation)
+    finally:
+        scratch.drop_index(index.key)
+
+
+def unique_upsert(scratch: Scratch) -> str:
+    scratch.create(code="k")
+    own = scratch.create(code="l")["$id"]
+    try:
+        rows.upsert_row(scratch.transport, scratch.table, own, {"code": "k"})
+    except (AppwriteError, IntegrityError):
+        return REFUSED
+    return "overwrites a row"
 
 
 def unique_update(scratch: Scratch) -> str:
@@ -495,27 +564,65 @@ def new_column(scratch: Scratch) -> str:
 def renamed_columns(scratch: Scratch) -> str:
     lost = []
     value: Any
-    for type_, value in (
-        ("varchar", "x"),
-        ("bigint", 5),
-        ("datetime", "2026-02-03T04:05:06.789+00:00"),
-    ):
+    for type_, value in (("varchar", "x"), ("bigint", 5)):
         before, after = f"old_{type_}", f"new_{type_}"
         scratch.add_column(Column(before, type_, 10 if type_ == "varchar" else None))
         row_id = scratch.create(**{before: value})["$id"]
+        size = {"size": 10} if type_ == "varchar" else {}
         try:
-            columns.update_column(
-                scratch.transport, scratch.table, type_, before, required=False, default=None, newKey=after,
-                **({"size": 10} if type_ == "varchar" else {}),
-            )  # fmt: skip
+            _rename(scratch, type_, before, after, **size)
             if scratch.get(row_id).get(after) != value:
                 lost.append(type_)
+        except InvalidSchema:
+            return REFUSED
         except AppwriteError:
             lost.append(type_)
         finally:
             for key in scratch.column_keys() & {before, after}:
                 scratch.drop_column(key)
     return "values kept" if not lost else f"values of {', '.join(lost)} lost"
+
+
+def renamed_datetime(scratch: Scratch) -> str:
+    """Rename in a table of its own, as that may break the table."""
+    moment, other = "2026-02-03T04:05:06.789+00:00", Scratch(scratch.transport, scratch.database)
+    other.table = TableRef(scratch.database, f"{TABLE}2")
+    tables.create_table(scratch.transport, other.table, "Experiments")
+    try:
+        other.add_column(Column("old", "datetime"))
+        row_id = other.create(old=moment)["$id"]
+        try:
+            _rename(other, "datetime", "old", "new")
+        except AppwriteError:
+            return (
+                REFUSED
+                if _answer(lambda: other.create(old=moment), AppwriteError) == ACCEPTED
+                else "table broken"
+            )
+        return "values kept" if other.get(row_id).get("new") == moment else "value lost"
+    finally:
+        tables.delete_table(scratch.transport, other.table)
+
+
+def _rename(scratch: Scratch, type_: str, before: str, after: str, **rules: Any) -> None:
+    columns.update_column(
+        scratch.transport, scratch.table, type_, before,
+        required=False, default=None, newKey=after, **rules,
+    )  # fmt: skip
+
+
+def identical_index(scratch: Scratch) -> str:
+    keys = ("number", "moment")
+    scratch.add_index(Index("trial_one", "key", keys))
+    try:
+        try:
+            scratch.add_index(Index("trial_two", "unique", keys))
+        except InvalidSchema:
+            return REFUSED
+        scratch.drop_index("trial_two")
+        return ACCEPTED
+    finally:
+        scratch.drop_index("trial_one")
 
 
 def dropped_column(scratch: Scratch) -> str:

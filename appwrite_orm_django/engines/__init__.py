@@ -10,8 +10,10 @@ PostgreSQL; the source code of 1.9.6, and its behaviour over a stand-in for Mong
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from django.db import NotSupportedError
 
 from appwrite_orm_django.engines import collation, locale_order
 
@@ -21,11 +23,22 @@ EngineName = Literal["mariadb", "postgresql", "mongodb"]
 Bounds = tuple[float | None, float | None]
 
 # Far enough from the ends of 64 bits for the server to compare every sum with it.
-_FAR = 2**62
 
 
 def _same(text: str) -> str:
     return text
+
+
+UNKNOWN_ORDER = (
+    "The database under Appwrite orders text by a locale that is not known here, and this query "
+    "compares or orders text outside of the server.\n"
+    "Way out: let the server order (order_by() of columns), compare in Python, or use a database in "
+    "the locale en_US.utf8 or C and run manage.py appwrite_doctor."
+)
+
+
+def _refused(_: str) -> str:
+    raise NotSupportedError(UNKNOWN_ORDER)
 
 
 class _SingleCase(dict[int, str]):
@@ -79,8 +92,11 @@ class Engine:
         folds_text: whether different texts may be equal.
         orders_by_locale: whether texts are ordered by the rules of a language. False for
             code points, or for code points of folded text.
+        knows_order: whether ``order_key`` is known. If not, only the server can order text.
         finds_ids_without_case: whether a row is found by another spelling of its id. On every
             engine, ids that differ in case only exclude each other.
+        orders_negative_keys: whether the row ids of negative integer keys come before all others.
+            A locale leaves their sign out, so such rows are never created.
         nulls_are_low: whether nulls come before all values in ascending order.
         anchors_prefixes: whether ``startsWith`` and ``endsWith`` match only at that end. If not,
             they mean "contains", with case.
@@ -95,7 +111,8 @@ class Engine:
             (see ``client.operators``). If not, an update would destroy it.
         increments_nulls: whether an increment of a missing value starts at 0, and one of a stored
             null is an error. If not, a null stays null. See ``limits``.
-        adds_fractions: whether an integer column takes an increment by a fraction and rounds.
+        adds_integers: whether an increment of an integer is exact to 64 bits. If not, the database
+            adds floats.
         unique_types: the types of columns over which a unique index is enforced, or None for all.
         alters_indexed_tables: whether a column can be renamed or resized in a table with indexes.
         renames_datetimes: whether a datetime column can be renamed. If not, its table breaks.
@@ -115,7 +132,9 @@ class Engine:
     iexact_key: Callable[[str], str]
     folds_text: bool = False
     orders_by_locale: bool = False
+    knows_order: bool = True
     finds_ids_without_case: bool = False
+    orders_negative_keys: bool = True
     nulls_are_low: bool = True
     anchors_prefixes: bool = True
     ends_before_newline: bool = False
@@ -125,7 +144,7 @@ class Engine:
     numbers_rows: bool = True
     keeps_operator_text: bool = True
     increments_nulls: bool = False
-    adds_fractions: bool = True
+    adds_integers: bool = False
     unique_types: frozenset[str] | None = None
     alters_indexed_tables: bool = True
     renames_datetimes: bool = True
@@ -135,10 +154,34 @@ class Engine:
     counts_errors_as_zero: bool = False
     race_is_server_error: bool = False
 
+    def in_order(self, order: str) -> Engine:
+        """
+        Return these rules for a database whose text has another order.
+
+        Args:
+            order: as ``manage.py appwrite_doctor`` records it: ``C`` for code points, ``other`` for
+                an order that is not known here.
+        """
+        if not self.orders_by_locale or order not in ("C", "other"):
+            return self
+        if order == "C":
+            return replace(self, order_key=_same, orders_by_locale=False)
+        return replace(self, order_key=_refused, knows_order=False)
+
     @property
-    def orders_by_code_point(self) -> bool:
-        """Whether texts are equal and ordered as Python and SQLite compare them."""
-        return not (self.folds_text or self.orders_by_locale)
+    def has_collation(self) -> bool:
+        """Whether texts have an order of their own that is known, other than code points."""
+        return self.folds_text or (self.orders_by_locale and self.knows_order)
+
+    @property
+    def max_exact_sum(self) -> int:
+        """
+        Return the largest absolute value of a sum up to which the server increments safely.
+
+        PHP compares the sum with the bounds. If it overflows, it is a float, and no float tells it
+        from the last 1,024 integers of 64 bits.
+        """
+        return 2**63 - 1025 if self.adds_integers else 2**53
 
     def sequence(self, value: str) -> int | str:
         """Return a ``$sequence`` as a value that sorts, and that a filter takes."""
@@ -148,14 +191,16 @@ class Engine:
         """
         Return the bounds to send with increments of an integer column with these bounds.
 
-        Where an increment changes a null, the server does not if a limit is sent: it becomes a
-        filter, which no null fulfils. A limit of 0 would count as none (``Database::
-        increaseDocumentAttribute``), but half of 1 allows the same integers.
+        They end where the server no longer adds exactly. Where an increment changes a null, the
+        server does not if a limit is sent: it becomes a filter, which no null fulfils. There a
+        limit of 0 would count as none (``Database::increaseDocumentAttribute``), but half of 1
+        allows the same integers.
         """
-        if not self.increments_nulls:
-            return bounds
+        most = self.max_exact_sum
         low, high = bounds
-        return -_FAR if low is None else low or -0.5, _FAR if high is None else high or 0.5
+        low = -most if low is None else max(low, -most)
+        high = most if high is None else min(high, most)
+        return (low or -0.5, high or 0.5) if self.increments_nulls else (low, high)
 
     def later_sequence(self, number: int) -> str:
         """Return a ``$sequence`` for the ``number``-th new row of a block, behind all others."""
@@ -184,9 +229,10 @@ POSTGRESQL = Engine(
     pattern_key=_lower,
     iexact_key=_lower,
     orders_by_locale=True,
+    orders_negative_keys=False,
     nulls_are_low=False,
     cuts_at_nul=True,
-    adds_fractions=False,
+    adds_integers=True,
     renames_datetimes=False,
 )
 
@@ -205,6 +251,7 @@ MONGODB = Engine(
     numbers_rows=False,
     keeps_operator_text=False,
     increments_nulls=True,
+    adds_integers=True,
     unique_types=frozenset(
         {
             "varchar",

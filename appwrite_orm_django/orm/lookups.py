@@ -48,9 +48,9 @@ class ArrayContains(_ArrayLookup):
         return sql, [*params, params[-1]]
 
     def appwrite_narrowing(self, truth_value: bool, scope: Scope) -> Narrowing:
-        from appwrite_orm_django.backend.planning import where
+        from appwrite_orm_django.backend.planning import arrays
 
-        return where.contains(self, truth_value, scope)
+        return arrays.contains(self, truth_value, scope)
 
 
 @ArrayField.register_lookup
@@ -61,6 +61,6 @@ class ArrayOverlap(_ArrayLookup):
     sqlite_condition = "EXISTS (SELECT 1 FROM json_each({lhs}) held JOIN json_each(%s) wanted ON held.value = wanted.value)"
 
     def appwrite_narrowing(self, truth_value: bool, scope: Scope) -> Narrowing:
-        from appwrite_orm_django.backend.planning import where
+        from appwrite_orm_django.backend.planning import arrays
 
-        return where.overlap(self, truth_value, scope)
+        return arrays.overlap(self, truth_value, scope)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.engines import MARIADB, Engine
 from appwrite_orm_django.schema import rows
 from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.apply.work import Keys, Work
@@ -68,6 +69,9 @@ class _Rehearsed(Work):
     def both_there(self, table: str, *keys: str) -> bool:
         return True
 
+    def is_there(self, table: str, key: str, type_: str) -> bool:
+        return True
+
     def fill(self, table: str, key: str, value: Any, *, only_older: bool) -> None:
         rows.fill(self.transport, self.ref(table), key, value)
 
@@ -108,7 +112,11 @@ class _Rehearsal(Application):
 
 
 def requests_of(
-    transport: Transport, plan: Plan, hidden: HiddenValues | None = None
+    transport: Transport,
+    plan: Plan,
+    hidden: HiddenValues | None = None,
+    *,
+    engine: Engine = MARIADB,
 ) -> list[Write]:
     """
     Return the method, path and body of every write that a plan would make, in order.
@@ -121,7 +129,10 @@ def requests_of(
         DuplicateRows, UnconvertibleRows, MissingValues: the plan cannot be carried out.
     """
     recorder = _Recorder(transport)
-    _Rehearsal(cast(Transport, recorder), plan, hidden=hidden, progress=_ignore).run()
+    rehearsal = _Rehearsal(
+        cast(Transport, recorder), plan, hidden=hidden, engine=engine, progress=_ignore
+    )
+    rehearsal.run()
     return recorder.writes
 
 

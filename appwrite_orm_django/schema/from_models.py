@@ -103,7 +103,7 @@ def table_for(
         bool(getattr(with_permissions, "appwrite_row_security", False)),
         id_encoding=encoding_of(model._meta.pk),
     )
-    check_table(table)
+    check_table(table, engine)
     return table, notes
 
 

@@ -27,6 +27,7 @@ Model = type[models.Model]
 
 #: Names that the server rejects (recording indexes-errors).
 _RESERVED = frozenset({"primary"})
+_COMPARED = frozenset({"key", "unique"})
 
 
 def indexes_for(
@@ -66,6 +67,7 @@ def indexes_for(
         *_field_indexes(model, refused),
     ]
     chosen: dict[tuple[str, ...], Index] = {}
+    searched: Index | None = None
     # Unique indexes come before plain ones, because they serve queries just as well.
     for index in sorted(wanted, key=lambda index: index.type != "unique"):
         refused += (
@@ -79,15 +81,49 @@ def indexes_for(
         # Every table has an index over ``$id``, but no other index of its own.
         if index.columns in chosen or index.columns == ("$id",):
             continue
+        if not engine.takes_identical_indexes:
+            if (other := _identical(index, chosen.values())) is not None:
+                # The other one serves the same queries, and excludes the same rows.
+                notes.append(
+                    f"{model._meta.label}: the index {index.key} is left out; on {engine.label}, "
+                    f"{other.key} over the same columns excludes another one."
+                )
+                continue
+            if index.type == "fulltext":
+                if searched is not None:
+                    refused.append(
+                        UnsupportedModel(
+                            f"{model._meta.label}: {searched.key} and {index.key} are fulltext "
+                            f"indexes; on {engine.label} a table has one at most.\n"
+                            "Way out: drop one of them."
+                        )
+                    )
+                searched = index
         chosen[index.columns] = (
             index
             if index.lengths
-            else replace(index, lengths=index_lengths(table_id, index, by_key))
+            else replace(index, lengths=index_lengths(table_id, index, by_key, engine))
         )
     if refused:
         raise UnsupportedModel.of(refused)
     notes += _unchecked_constraints(model, constraints)
     return tuple(chosen.values()), tuple(notes)
+
+
+def _identical(index: Index, others: Iterable[Index]) -> Index | None:
+    """Return an index that excludes another one with its columns, in whatever order."""
+    if index.type not in _COMPARED:
+        return None
+    return next(
+        (
+            other
+            for other in others
+            if other.type in _COMPARED
+            and set(other.columns) == set(index.columns)
+            and set(other.orders or ("ASC",)) == set(index.orders or ("ASC",))
+        ),
+        None,
+    )
 
 
 def _unique_indexes(

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from appwrite_orm_django.engines import MARIADB, Engine
+
 from .definitions import INT32, Column, Index, Table
 from .errors import SchemaTooLarge
 
 #: The server reports ``bytesMax`` 65,535 and rejects a column that reaches it (recording
-#: columns-limits).
+#: columns-limits). MongoDB has no such limit.
 MAX_ROW_BYTES = 65_534
 BASE_ROW_BYTES = 1_067
 MAX_COLUMNS = 1_010
 MAX_INDEXES = 58
-MAX_INDEX_LENGTH = 768
 
 #: The width of a column that is stored outside of the row.
 _POINTER_BYTES = 20
@@ -72,7 +73,7 @@ def characters_of(column: Column) -> int | None:
     return _CHARACTERS.get(column.type) or _TEXT_CHARACTERS.get(column.type)
 
 
-def check_table(table: Table) -> None:
+def check_table(table: Table, engine: Engine = MARIADB) -> None:
     """
     Check the limits of a table, which the server would only check halfway through its creation.
 
@@ -81,11 +82,12 @@ def check_table(table: Table) -> None:
             indexes.
     """
     used = row_bytes(table.columns)
-    if used > MAX_ROW_BYTES:
+    limit = engine.max_row_bytes
+    if limit is not None and used > limit:
         widest = sorted(table.columns, key=width_bytes, reverse=True)[:3]
         named = ", ".join(f"{column.key} {width_bytes(column):,}" for column in widest)
         raise SchemaTooLarge(
-            f"{table.id}: a row would be {used:,} bytes wide; Appwrite allows {MAX_ROW_BYTES:,} (a "
+            f"{table.id}: a row would be {used:,} bytes wide; Appwrite allows {limit:,} (a "
             "varchar takes 4 per character).\n"
             f"Widest: {named}. A TextField takes {_POINTER_BYTES}."
         )
@@ -99,12 +101,14 @@ def check_table(table: Table) -> None:
         )
 
 
-def fits_index(columns: Iterable[Column]) -> bool:
+def fits_index(columns: Iterable[Column], engine: Engine = MARIADB) -> bool:
     """Return whether a unique index can cover these columns."""
-    return sum(map(_indexed_length, columns)) <= MAX_INDEX_LENGTH
+    return sum(map(_indexed_length, columns)) <= engine.max_index_length
 
 
-def index_lengths(table_id: str, index: Index, columns: dict[str, Column]) -> tuple[int, ...]:
+def index_lengths(
+    table_id: str, index: Index, columns: dict[str, Column], engine: Engine = MARIADB
+) -> tuple[int, ...]:
     """
     Return the lengths that make an index fit, 0 for a whole column; empty if all columns fit whole.
 
@@ -112,7 +116,7 @@ def index_lengths(table_id: str, index: Index, columns: dict[str, Column]) -> tu
     same start would conflict.
 
     Raises:
-        SchemaTooLarge: a unique index would be longer than 768 characters.
+        SchemaTooLarge: a unique index would be longer than 768 characters (1,024 on MongoDB).
     """
     if index.type in {"fulltext", "spatial"}:
         return ()
@@ -120,7 +124,8 @@ def index_lengths(table_id: str, index: Index, columns: dict[str, Column]) -> tu
         _indexed_length(columns[key]) if key in columns else _SYSTEM_LENGTH for key in index.columns
     ]
     total = sum(sizes)
-    if total <= MAX_INDEX_LENGTH:
+    most = engine.max_index_length
+    if total <= most:
         return ()
     if index.type == "unique":
         named = " + ".join(
@@ -128,11 +133,11 @@ def index_lengths(table_id: str, index: Index, columns: dict[str, Column]) -> tu
         )
         raise SchemaTooLarge(
             f"{table_id}.{index.key}: a unique index over {named} = {total:,} characters; Appwrite "
-            f"allows {MAX_INDEX_LENGTH}.\n"
+            f"allows {most}.\n"
             "Shorten max_length, or make a shorter digest of the value unique."
         )
     texts = [position for position, size in enumerate(sizes) if size > _SHORT]
-    room = MAX_INDEX_LENGTH - sum(size for size in sizes if size <= _SHORT)
+    room = most - sum(size for size in sizes if size <= _SHORT)
     share = room // len(texts)
     return tuple(
         min(size, share) if position in texts else 0 for position, size in enumerate(sizes)

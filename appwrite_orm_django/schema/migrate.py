@@ -8,6 +8,7 @@ from typing import Any
 
 from appwrite_orm_django.client.errors import TableNotFound, cut
 from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.engines import MARIADB, Engine
 
 from .apply import Application, Progress
 from .definitions import Database, Table
@@ -32,12 +33,14 @@ class Options:
         renames: maps ``(table id, new key)`` to the old key.
         all_tables: whether the description has the tables of all models.
         verify_unique: whether to check the values of all hidden columns.
+        engine: the rules of the engine under the server.
     """
 
     prune: bool = False
     renames: Mapping[tuple[str, str], str] = field(default_factory=dict)
     all_tables: bool = True
     verify_unique: bool = False
+    engine: Engine = MARIADB
 
 
 def plan_for(transport: Transport, wanted: Database, options: Options | None = None) -> Plan:
@@ -140,6 +143,7 @@ def _plan(wanted: Database, live: Database | None, options: Options) -> Plan:
         renames=options.renames,
         all_tables=options.all_tables,
         verify_unique=options.verify_unique,
+        engine=options.engine,
     )
 
 

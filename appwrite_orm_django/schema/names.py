@@ -38,6 +38,7 @@ SYSTEM_COLUMNS = frozenset({"$id", "$sequence", "$createdAt", "$updatedAt", "$pe
 
 #: The keys of hidden columns (see ``unique``). No field of a model gets such a key by itself.
 HIDDEN_COLUMNS = re.compile(r"unique__.+_[0-9a-f]{8}")
+_MOVED_FROM = "Moved from "
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,35}")
 
@@ -142,6 +143,16 @@ def fill_table(table: str, column: str) -> str:
     'appwrite_orm_django_fill_13f80a3269'
     """
     return f"{FILL_TABLES}{names_digest(table.lower(), column.lower(), length=10)}"
+
+
+def move_mark(old: str) -> str:
+    """Return the name of the mark of a column into which the values of another one move."""
+    return f"{_MOVED_FROM}{old}"
+
+
+def moved_from(name: str) -> str:
+    """Return the old key from the name of a mark; "" if it marks no move."""
+    return name.removeprefix(_MOVED_FROM) if name.startswith(_MOVED_FROM) else ""
 
 
 def copies_prefix(table: str, index: str) -> str:

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from appwrite_orm_django.engines import MARIADB, Engine
+
 from .comparison import same_rules, same_storage
 from .definitions import Column, Database, Index, Table
 from .encodings import plain, reads_alike
@@ -24,6 +26,7 @@ from .names import (
     TRIAL_TABLES,
     fill_table,
     is_hidden,
+    moved_from,
     replaced_key,
     replacement_key,
     trial_table,
@@ -52,7 +55,11 @@ from .steps import (
 )
 
 Renames = Mapping[tuple[str, str], str]
+#: The names of the marks, by id.
+Marks = Mapping[str, str]
 
+# The types of indexes that the server compares with each other.
+_COMPARED = frozenset({"key", "unique"})
 _SYSTEM_KEYS = {key.lower() for key in SYSTEM_COLUMNS}
 
 
@@ -64,6 +71,7 @@ def make_plan(
     renames: Renames | None = None,
     all_tables: bool = True,
     verify_unique: bool = False,
+    engine: Engine = MARIADB,
 ) -> Plan:
     """
     Return the steps that turn ``live`` into ``wanted``.
@@ -77,9 +85,11 @@ def make_plan(
         all_tables: whether ``wanted`` has the tables of all models, so that any other table on the
             server belongs to no model.
         verify_unique: whether to check the values of all hidden columns.
+        engine: the rules of the engine under the server.
 
     Raises:
-        UnsupportedModel: a relationship column does not match its field in a model.
+        UnsupportedModel: a relationship column does not match its field in a model, or an index
+            that no model has prevents a change of its table.
     """
     steps: list[Step] = []
     left: list[Step] = []
@@ -87,14 +97,18 @@ def make_plan(
     if live is None:
         steps.append(CreateDatabase("", wanted.id))
         live = Database(wanted.id)
-    marks = {table.id for table in live if table.id.startswith((TRIAL_TABLES, FILL_TABLES))}
+    marks = {
+        table.id: table.name for table in live if table.id.startswith((TRIAL_TABLES, FILL_TABLES))
+    }
     there = {table.id.lower(): table for table in live}
     for table in wanted:
         known = there.get(table.id.lower())
         if known is None:
             steps.append(CreateTable(table.id, table))
             continue
-        needed, extra = _compare_tables(table, known, renames or {}, marks)
+        needed, extra = _compare_tables(table, known, renames or {}, marks, engine)
+        if not engine.alters_indexed_tables and not prune and any(map(_alters, needed)):
+            _refuse_unknown_indexes(table.id, extra)
         steps += needed
         steps += _to_fill(table, known, needed, everything=verify_unique)
         (steps if prune else left).extend(extra)
@@ -102,7 +116,7 @@ def make_plan(
             steps += _no_longer_written(extra)
         unrecorded += _unrecorded(table, known, needed)
     ids = {table.id.lower() for table in wanted}
-    idle = marks - _marks(wanted, live) if marks else marks
+    idle = marks.keys() - _marks(wanted, live) if marks else set()
     for table in live:
         ours = (
             table.id.startswith(OWN_TABLES) and table.id not in idle
@@ -207,8 +221,25 @@ def _beyond_repair(wanted: Database, live: Database) -> Iterator[str]:
                 )
 
 
+def _alters(step: Step) -> bool:
+    """Return whether a step renames or resizes a column."""
+    if isinstance(step, ChangeColumn):
+        return step.before.size != step.after.size
+    return isinstance(step, (RenameColumn, ReplaceColumn))
+
+
+def _refuse_unknown_indexes(table: str, extra: Iterable[Step]) -> None:
+    for step in extra:
+        if isinstance(step, DropIndex) and step.index.type in _COMPARED:
+            raise UnsupportedModel(
+                f"{table}: no column can be renamed or resized while the table has the index "
+                f"{step.index.key} ({', '.join(step.index.columns)}), which no model has.\n"
+                "Way out: drop it (appwrite_migrate --prune), or add it to Meta.indexes."
+            )
+
+
 def _compare_tables(
-    wanted: Table, live: Table, renames: Renames, marks: set[str]
+    wanted: Table, live: Table, renames: Renames, marks: Marks, engine: Engine
 ) -> tuple[list[Step], list[Step]]:
     live, steps = _renamed(wanted, live, renames)
     there = {column.key.lower(): column for column in live.columns}
@@ -225,6 +256,7 @@ def _compare_tables(
     if live.id_encoding and wanted.id_encoding and live.id_encoding != wanted.id_encoding:
         steps.append(ReadOtherwise(live.id, ROW_ID, live.id_encoding, wanted.id_encoding))
     keys = {column.key.lower() for column in wanted.columns}
+    keys |= {_moving_to(live.id, column.key, marks) for column in live.columns}
     unknown = [
         column
         for column in live.columns
@@ -247,7 +279,8 @@ def _compare_tables(
             steps.append(DropColumn(live.id, column, replaced_by=original))
     dropped = {step.column.key.lower() for step in extra if isinstance(step, DropColumn)}
     changed = {column.key.lower() for column in _changed_with_indexes(steps)}
-    index_steps, extra_indexes = _compare_indexes(wanted, live, dropped, changed, marks)
+    anew = not engine.alters_indexed_tables and any(map(_alters, steps))
+    index_steps, extra_indexes = _compare_indexes(wanted, live, dropped, changed, marks, anew=anew)
     steps += index_steps
     steps += _compare_options(wanted, live)
     return steps, [*extra_indexes, *extra]
@@ -302,7 +335,7 @@ def _may_rename(live: Table, new_key: str, old_key: str) -> bool:
 
 
 def _compare_columns(
-    table: str, there: Mapping[str, Column], wanted: Column, marks: set[str]
+    table: str, there: Mapping[str, Column], wanted: Column, marks: Marks
 ) -> Iterator[Step]:
     known = there.get(wanted.key.lower())
     if known is None:
@@ -317,6 +350,9 @@ def _compare_columns(
     elif known.status == "processing" and same_storage(known, wanted):
         # Creating a column that already exists waits until it is available.
         yield CreateColumn(table, wanted)
+    elif _moving_to(table, known.key, marks):
+        # The next plan finds the other changes.
+        yield FillColumn(table, known)
     elif not same_storage(known, wanted) or not reads_alike(known.encoding, wanted.encoding):
         if "relationship" in {known.type, wanted.type}:
             raise UnsupportedModel(
@@ -338,8 +374,13 @@ def _compare_columns(
             yield ReadOtherwise(table, wanted.key, known.encoding, wanted.encoding)
 
 
+def _moving_to(table: str, key: str, marks: Marks) -> str:
+    """Return the key, in lower case, of the column whose values move into this one, or ""."""
+    return moved_from(marks.get(fill_table(table, key), "")).lower() if marks else ""
+
+
 def _missing_column(
-    table: str, there: Mapping[str, Column], wanted: Column, marks: set[str]
+    table: str, there: Mapping[str, Column], wanted: Column, marks: Marks
 ) -> Iterator[Step]:
     # A column that was set aside and has no successor is the result of two concurrent runs.
     aside = there.get(replaced_key(wanted.key).lower())
@@ -394,7 +435,7 @@ def _recorded_by(step: Step) -> Iterator[str]:
 
 
 def _compare_indexes(
-    wanted: Table, live: Table, dropped: set[str], changed: set[str], marks: set[str]
+    wanted: Table, live: Table, dropped: set[str], changed: set[str], marks: Marks, *, anew: bool
 ) -> tuple[list[Step], list[Step]]:
     """
     Compare the indexes of a table.
@@ -402,6 +443,7 @@ def _compare_indexes(
     Args:
         dropped: the keys, in lower case, of the columns that ``prune`` drops.
         changed: the keys, in lower case, of the columns that are dropped or replaced in any case.
+        anew: whether every index over any columns is in the way of a change.
     """
     steps: list[Step] = []
     there = {column.key.lower() for column in live.columns} | _SYSTEM_KEYS
@@ -429,6 +471,7 @@ def _compare_indexes(
             or known.key in broken
             or _definition(known, wanted) != _definition(index, wanted)
             or changed & _keys(known)
+            or (anew and known.type in _COMPARED)
         ):
             steps += [
                 DropIndex(live.id, known, replaced=True, broken=known.key in broken),

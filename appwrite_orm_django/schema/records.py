@@ -40,6 +40,7 @@ from .wire import inline_column
 ROW_ID = "$id"
 #: The table id that records findings about the server; no table can have it.
 SERVER = "$server"
+_PROBE = "probe"
 
 _PAGE_SIZE = 500
 _IDS_PER_QUERY = 90
@@ -158,26 +159,25 @@ def write_records(transport: Transport, database: str, records: Sequence[Record]
     """
     Write records, replacing those of the same columns; one request for every 100.
 
-    This creates the table of records if it does not exist.
+    This creates the table of records if it does not exist. A further row is for ``engine_probe``.
     """
-    _upsert(
-        transport,
-        database,
-        [_data(record.table, record.key, as_recorded(record.encoding)) for record in records],
-    )
+    if not records:
+        return
+    data = [_data(record.table, record.key, as_recorded(record.encoding)) for record in records]
+    _upsert(transport, database, [*data, _data(SERVER, _PROBE, "its case shows the engine")])
 
 
 def read_findings(transport: Transport, database: str) -> dict[str, str]:
     """
     Return the findings about the server by name; one request.
 
-    ``text`` is the value that ``OPTIONS["TEXT"]`` should have.
+    ``engine`` is the value that ``OPTIONS["ENGINE"]`` should have.
     """
     try:
         page = _page(transport, database, [equal("table_id", SERVER)])
     except (TableNotFound, DatabaseNotFound):
         return {}
-    return {row["key"]: row["encoding"] for row in page}
+    return {row["key"]: row["encoding"] for row in page if row["key"] != _PROBE}
 
 
 def write_findings(transport: Transport, database: str, findings: Mapping[str, str]) -> None:

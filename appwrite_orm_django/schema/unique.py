@@ -77,7 +77,7 @@ def needs_hidden_column(engine: Engine, columns: Iterable[Column]) -> bool:
         engine: the rules of the engine under the server.
     """
     columns, types = list(columns), engine.unique_types
-    if not fits_index(columns):
+    if not fits_index(columns, engine):
         return True
     return types is not None and not all(column.type in types for column in columns)
 

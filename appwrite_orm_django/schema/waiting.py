@@ -7,10 +7,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+from appwrite_orm_django.client.errors import ColumnNotAvailable
+
 from .definitions import Column, Index
 from .errors import NotAvailable
 
 T = TypeVar("T", Column, Index)
+R = TypeVar("R")
 
 #: The first pause is short, because a column takes 0.04 to 0.15 s on an idle server.
 FIRST_PAUSE_S = 0.05
@@ -129,6 +132,27 @@ class Waiter:
 
         self._poll(items, open_of, noun, "gone")
         return gone
+
+    def until_known(self, act: Callable[[], R]) -> R:
+        """
+        Do what needs columns that are available, until the server knows that they are.
+
+        A column reads "available" while the server's cache of its table, which every other request
+        relies on, is still behind, for several requests on a busy machine.
+
+        Raises:
+            ColumnNotAvailable: the server still does not know it in time.
+        """
+        deadline = self._clock() + self._deadline_s
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                return act()
+            except ColumnNotAvailable:
+                if self._clock() >= deadline:
+                    raise
+            self._sleep(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     def _poll(
         self,

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import appwrite_orm_django
-from appwrite_local import collation
+from appwrite_local import collation, locale_order
 
 TEXTS = st.text(st.sampled_from("aAbBéÉzß \t\n\x00\x1f!😀😁\u00a0\u0345"), max_size=8)
 
@@ -138,5 +138,6 @@ def test_patterns_go_character_by_character() -> None:
 
 def test_the_local_server_and_the_library_have_the_same_copy() -> None:
     """Neither imports the other, and both order text as the server does."""
-    of_the_library = Path(appwrite_orm_django.__file__).parent / "schema" / "collation.py"
-    assert of_the_library.read_bytes() == Path(collation.__file__).read_bytes()
+    ours = Path(appwrite_orm_django.__file__).parent / "engines"
+    for copy in map(Path, (collation.__file__, locale_order.__file__)):
+        assert (ours / copy.name).read_bytes() == copy.read_bytes()

@@ -1,8 +1,24 @@
+import operator
+from contextlib import nullcontext
+
 import pytest
+from django.db import NotSupportedError, connections, models, transaction
+from django.db.models import F
+from django.test.utils import isolate_apps
 from hypothesis import given
 from hypothesis import strategies as st
 
 from appwrite_orm_django.backend import row_ids
+from appwrite_orm_django.backend.values import codec_for
+from tests.library.models import Numbered
+
+COMPARISONS = {
+    "exact": operator.eq,
+    "lt": operator.lt,
+    "lte": operator.le,
+    "gt": operator.gt,
+    "gte": operator.ge,
+}
 
 keys = st.integers(-row_ids.MAX_INTEGER, row_ids.MAX_INTEGER)
 
@@ -77,3 +93,78 @@ def test_new_row_ids_keep_their_order_when_the_clock_goes_back(monkeypatch):
     made = [maker.new() for _ in range(5)]
     assert made == sorted(set(made))
     assert [moment for moment, _ in made] == [5, 5, 5, 5, 6]
+
+
+def _negative_writes():
+    """Every way of writing an integer key, and a foreign key to one."""
+    return [
+        lambda: Numbered.objects.create(pk=-3, name="x"),
+        lambda: Numbered(pk=-3, name="x").save(),
+        lambda: Numbered.objects.bulk_create([Numbered(pk=5, name="x"), Numbered(pk=-3, name="x")]),
+        lambda: Numbered.objects.bulk_create([Numbered(pk=-3, name="x")], ignore_conflicts=True),
+        lambda: Numbered.objects.bulk_create(
+            [Numbered(pk=-3, name="x")],
+            update_conflicts=True,
+            unique_fields=["pk"],
+            update_fields=["name"],
+        ),
+        lambda: Numbered.objects.get_or_create(pk=-3, defaults={"name": "x"}),
+        lambda: Numbered.objects.update_or_create(pk=-3, defaults={"name": "x"}),
+        lambda: Numbered.objects.create(name="x", parent_id=-3),
+        lambda: Numbered.objects.update(parent_id=-3),
+        lambda: Numbered.objects.filter(pk=1).update(parent=-3),
+        lambda: Numbered.objects.update(parent=F("pk") - 10),
+        lambda: Numbered.objects.bulk_update([Numbered(pk=1, parent_id=-3)], ["parent"]),
+    ]
+
+
+@pytest.mark.django_db(databases=["appwrite"], transaction=True)
+@pytest.mark.parametrize("way", range(12))
+@pytest.mark.parametrize("block", [False, True])
+def test_negative_keys_are_refused_where_they_have_no_order(way, block):
+    one = Numbered.objects.create(pk=1, name="one")
+    write = _negative_writes()[way]
+    with transaction.atomic(using="appwrite") if block else nullcontext():
+        if connections["appwrite"].engine.orders_negative_keys:
+            write()
+            return
+        with pytest.raises(NotSupportedError, match=r"negative key -\d+ cannot be stored on"):
+            write()
+    assert Numbered.objects.get() == one
+    assert Numbered.objects.get().parent_id is None
+
+
+@pytest.mark.django_db(databases=["appwrite"], transaction=True)
+def test_negative_constants_lie_below_every_key():
+    Numbered.objects.bulk_create([Numbered(pk=key, name=str(key)) for key in (0, 7, 300)])
+    if connections["appwrite"].engine.orders_negative_keys:
+        Numbered.objects.create(pk=-3, name="-3")
+    every = list(Numbered.objects.values_list("pk", flat=True))
+    for bound in (-5, -3, -1, 0, 7):
+        for lookup, compare in COMPARISONS.items():
+            found = Numbered.objects.filter(**{f"pk__{lookup}": bound})
+            assert list(found.values_list("pk", flat=True)) == [
+                key for key in every if compare(key, bound)
+            ]
+            others = Numbered.objects.exclude(**{f"pk__{lookup}": bound})
+            assert others.count() == len(every) - found.count()
+        found = Numbered.objects.filter(pk__range=(bound, 10)).values_list("pk", flat=True)
+        assert list(found) == [key for key in every if bound <= key <= 10]
+        assert Numbered.objects.filter(pk__in=[bound, 300]).count() == 1 + (bound in every)
+
+
+@isolate_apps("tests.library")
+@pytest.mark.parametrize(
+    "key", [models.DecimalField(max_digits=6, decimal_places=2), models.FloatField()]
+)
+def test_keys_that_are_not_padded_are_compared_here(key):
+    """As text, 10 comes before 9."""
+    key.primary_key = True
+
+    class Measured(models.Model):
+        id = key
+
+        class Meta:
+            app_label = "library"
+
+    assert not codec_for(Measured._meta.pk).orders

@@ -1,8 +1,9 @@
 """What depends on the database under Appwrite: where nulls sort, which texts are equal."""
 
 import pytest
-from django.db.models import F, Window
-from django.db.models.functions import Lower, RowNumber
+from django.db import NotSupportedError
+from django.db.models import F, Min, Q, Window
+from django.db.models.functions import Lower, RowNumber, Upper
 
 from appwrite_orm_django.backend.execution.upserts import unique_value
 from appwrite_orm_django.testing import captured_requests
@@ -88,3 +89,23 @@ def test_unique_values_are_as_equal_as_on_the_server(kind):
     assert len(names) == (1 if kind.engine.folds_text else 2)
     assert len({unique_value(("$id",), row, kind.engine) for row in rows}) == 1
     assert unique_value(("name", "x"), {"name": "a", "x": None}, kind.engine) is None
+
+
+def test_an_order_that_is_not_known_is_refused(kind, monkeypatch):
+    """Only the server can order then; what it is asked to order still works."""
+    if not kind.engine.orders_by_locale:
+        pytest.skip("orders by no locale")
+    ordered = list(Author.objects.order_by("name"))
+    rules = kind.engine.in_order("other")
+    monkeypatch.setattr(type(kind), "engine", property(lambda _: rules))
+    assert list(Author.objects.order_by("name")) == ordered
+    upper = Author.objects.annotate(upper=Upper("name"))
+    assert ordered[0] in upper.filter(upper=ordered[0].name.upper())
+    for query in (
+        upper.order_by("upper"),
+        upper.filter(upper__gt="A"),
+        Author.objects.filter(Q(name__gt="A") | Q(rating=F("rating") + 1)),
+        Author.objects.annotate(first=Window(Min("name"))),
+    ):
+        with pytest.raises(NotSupportedError, match="locale that is not known"):
+            list(query)

@@ -384,6 +384,32 @@ def test_an_export_that_stopped_before_the_first_row_says_the_encodings_once(tmp
         assert path.read_bytes() == b"".join(lines)
 
 
+def test_hidden_columns_belong_to_their_database():
+    """Another engine needs other hidden columns; what is missing is said."""
+    key, other = "unique__n_uniq_01234567", "unique__n_uniq_89abcdef"
+
+    def of(*hidden):
+        columns = tuple(Column(one, "varchar", 40) for one in hidden)
+        return Database("shop", (Table("a", "A", (Column("n", "integer"), *columns)),))
+
+    source = connect(a_server())
+    migrate(source, of(key))
+    rows.create_row(source, TableRef("shop", "a"), "r", {"n": 1, key: "digest"})
+    lines = list(export_rows(source, read_database(source, "shop")))
+    for engine in ("mariadb", "postgresql", "mongodb"):
+        for hidden, kept, unfilled in (
+            ((), {"n": 1}, set()),
+            ((key,), {"n": 1, key: "digest"}, set()),
+            ((other,), {"n": 1, other: None}, {"a"}),
+        ):
+            target = connect(a_server(engine=engine))
+            migrate(target, of(*hidden))
+            done = import_rows(target, read_database(target, "shop"), lines)
+            (row,) = rows.list_rows(target, TableRef("shop", "a"))["rows"]
+            assert {name: row.get(name) for name in kept} == kept
+            assert done.unfilled == unfilled
+
+
 def test_a_hidden_column_is_left_out_where_it_is_not_known(source, target):
     """A database on another engine, or with another version of the constraint, has another one."""
     hidden = Column("unique__name_0123abcd", "varchar", 40)

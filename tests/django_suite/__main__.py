@@ -30,6 +30,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--feature-level", default="1.9", choices=("1.9", "2.x"), help="of the local server (1.9)"
     )
+    parser.add_argument(
+        "--engine",
+        default="mariadb",
+        choices=("mariadb", "postgresql", "mongodb"),
+        help="under the local server (mariadb)",
+    )
     parser.add_argument("--show", action="store_true", help="print the output of the tests")
     parser.add_argument(
         "--table", action="store_true", help="run nothing: print the table of the last whole runs"
@@ -49,7 +55,7 @@ def _options() -> argparse.Namespace:
 def main() -> int:
     options = _options()
     labels = options.labels or FIRST_SET
-    results = RESULTS / options.feature_level
+    results = RESULTS / page.folder(options.engine, options.feature_level)
     if options.page:
         page.write(RESULTS, FIRST_SET)
         return 0
@@ -62,6 +68,7 @@ def main() -> int:
             results=results,
             timeout_s=options.timeout,
             feature_level=options.feature_level,
+            engine=options.engine,
             pattern=options.pattern,
             shows=options.show,
         )

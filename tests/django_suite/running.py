@@ -30,6 +30,7 @@ def run_app(
     results: Path,
     timeout_s: float,
     feature_level: str,
+    engine: str,
     pattern: str | None,
     shows: bool,
 ) -> tuple[str, list[Outcome]]:
@@ -58,6 +59,7 @@ def run_app(
         "PYTHONPATH": str(ROOT),
         "DJANGO_SUITE_OUTCOMES": str(outcomes),
         "DJANGO_SUITE_FEATURE_LEVEL": feature_level,
+        "DJANGO_SUITE_ENGINE": engine,
     }
     started = time.monotonic()
     with log.open("w", encoding="utf-8") as output:

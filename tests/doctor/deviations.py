@@ -139,15 +139,6 @@ def taken_for_accepted(request: Request, handle: Handle) -> Response:
     return json_response(200, {**fields, "$id": row_id})
 
 
-def _ids_in_a_path_with_case(request: Request, handle: Handle) -> Response:
-    name = request.path.rpartition("/")[2]
-    return (
-        refusal(404, "row_not_found")
-        if is_row(request, "GET") and name.isupper()
-        else handle(request)
-    )
-
-
 def _second_null_refused() -> Deviation:
     made = 0
 
@@ -449,10 +440,11 @@ DEVIATIONS: dict[str, Deviation | dict[str, Any]] = {
     "text.wildcards": changed_queries(_wildcard),
     "text.stored": changed_rows(lambda row: {**row, "text": (row.get("text") or "").strip()}),
     "ids.clash": taken_for_accepted,
-    "ids.lookup": _ids_in_a_path_with_case,
+    "ids.lookup": {"engine": "postgresql"},
     "ids.sequence": changed_rows(lambda row: {**row, "$sequence": "0190-uuid"}),
     "nulls.order": {"engine": "postgresql"},
     "nulls.negation": changed_queries(_negations_match_null),
+    "nulls.patterns": {"engine": "mongodb"},
     "nulls.unique": _second_null_refused(),
     "numbers.integers": changed_rows(
         lambda row: {**row, "number": int(float(row.get("number") or 0))}
@@ -460,6 +452,7 @@ DEVIATIONS: dict[str, Deviation | dict[str, Any]] = {
     "numbers.float_digits": changed_rows(_fewer_digits),
     "numbers.float_filter": changed_queries(_nothing_for("equal", "real", 1.5)),
     "numbers.increment": _increments_twice,
+    "numbers.increment_null": {"engine": "mongodb"},
     "moments.precision": changed_rows(_rounded),
     "moments.range": refused(
         lambda request: b"9999-" in request.body, 400, "row_invalid_structure"
@@ -470,6 +463,8 @@ DEVIATIONS: dict[str, Deviation | dict[str, Any]] = {
     ),
     "unique.create": taken_for_accepted,
     "unique.case": {"engine": "postgresql"},
+    "unique.integers": {"engine": "mongodb"},
+    "unique.mixed": taken_for_accepted,
     "unique.update": taken_for_accepted,
     "unique.bulk_update": _bulk_update_in_part,
     "unique.duplicates": _index_over_duplicates(),
@@ -497,7 +492,9 @@ DEVIATIONS: dict[str, Deviation | dict[str, Any]] = {
     "blocks.created_at": refused(is_commit, 500, "general_unknown"),
     "blocks.rollback": _rollback_commits,
     "columns.new": changed_rows(_default_backfilled),
-    "columns.rename": _moments_lost_on_rename,
+    "columns.rename": {"engine": "mongodb"},
+    "columns.rename_datetime": _moments_lost_on_rename,
+    "columns.identical": {"engine": "mongodb"},
     "columns.indexed": _index_left_behind(),
     "arrays.contains": changed_queries(_elements_without_case),
     "arrays.empty": changed_rows(lambda row: {**row, "words": None}),

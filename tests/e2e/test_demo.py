@@ -32,13 +32,13 @@ def checked(*arguments, env):
     return json.loads(line)
 
 
-@pytest.fixture(params=["real"] if real.server() else ["memory", "file", "server"])
+@pytest.fixture(
+    params=["real"] if real.server() else ["memory", "file", "server", "postgresql", "mongodb"]
+)
 def endpoint(request, tmp_path):
     """The environment that leads to an Appwrite."""
     if request.param == "real":
         server = real.server()
-        if server.text != "mariadb":
-            pytest.skip("the demo's settings do not say which text rules a server has")
         yield environment(
             tmp_path,
             APPWRITE_ENDPOINT=server.endpoint,
@@ -50,6 +50,8 @@ def endpoint(request, tmp_path):
         yield environment(tmp_path, APPWRITE_ENDPOINT="local:")
     elif request.param == "file":
         yield environment(tmp_path)
+    elif request.param in ("postgresql", "mongodb"):
+        yield environment(tmp_path, APPWRITE_ENGINE=request.param)
     else:
         served = running(
             "appwrite_server", "--addrport", "127.0.0.1:0", "--project", "atlas", "--key", "atlas-key",

@@ -8,15 +8,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from appwrite_local.adapter import LocalAdapter
 from appwrite_local.messages import Request, Response
 from appwrite_local.server import LocalServer
 from appwrite_orm_django.client.transport import RequestRecord, Transport
+from appwrite_orm_django.engines import ENGINES
+from appwrite_orm_django.schema import migrate as schema_migrate
+from appwrite_orm_django.schema.definitions import Database
+from appwrite_orm_django.schema.migrate import Options
 from appwrite_orm_django.schema.wire import INLINE_OLD
 from tests import real
 from tests.real.names import RealServer
 
+#: The rules of the local servers in these tests.
+ENGINE = ENGINES[settings.ENGINE]
 ENDPOINT = "http://local.invalid/v1"
 
 
@@ -72,7 +79,16 @@ class InlineServer(LocalServer):
 
 def a_server(**options: Any) -> Any:
     """Return an empty server: a local one, or the real one as if it were empty."""
-    return RealServer() if real.server() else LocalServer(**{"index_lag": 0, **options})
+    if real.server():
+        return RealServer()
+    return LocalServer(**{"index_lag": 0, "engine": settings.ENGINE, **options})
+
+
+def migrate(
+    transport: Transport, wanted: Database, options: Options | None = None, **how: Any
+) -> list[str]:
+    """Migrate a server of this run's engine."""
+    return schema_migrate.migrate(transport, wanted, options, **{"engine": ENGINE, **how})
 
 
 def connect(server: LocalServer | RealServer) -> Transport:
@@ -96,7 +112,9 @@ def make_server(level: str) -> Callable[..., Any]:
     if real.server():
         return _make_real_server
     cls, options = (InlineServer, {"feature_level": "2.x"}) if level == "2.x" else (LocalServer, {})
-    return lambda **further: cls(**{"index_lag": 0, **options, **further})
+    return lambda **further: cls(
+        **{"index_lag": 0, "engine": settings.ENGINE, **options, **further}
+    )
 
 
 def _make_real_server(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from appwrite_local.messages import Request, Response
 from appwrite_local.server import LocalServer
@@ -40,10 +41,12 @@ def killable(cls: type[LocalServer]) -> type[LocalServer]:
     return Killable
 
 
-def a_killable_server(level: str | None = None) -> Any:
+def a_killable_server(level: str | None = None, engine: str | None = None) -> Any:
     """Return an empty server, of a feature level, that ends its caller; a real one knows nothing of it."""
     if not real.server():
-        options = {} if level is None else {"feature_level": level}
+        options = {"engine": engine or settings.ENGINE}
+        if level is not None:
+            options["feature_level"] = level
         return killable(InlineServer if level == "2.x" else LocalServer)(index_lag=0, **options)
     if level not in (None, real.level()):
         pytest.skip(f"another kind of server ({level})")

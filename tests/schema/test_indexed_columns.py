@@ -22,14 +22,14 @@ from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
 from appwrite_orm_django.schema.dry_run import requests_of
 from appwrite_orm_django.schema.errors import DuplicateRows, NotAvailable
-from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
+from appwrite_orm_django.schema.migrate import Options, plan_for
 from appwrite_orm_django.schema.names import replaced_key, replacement_key
 from appwrite_orm_django.schema.plan import make_plan
 from tests.settled import columns as column_routes
 from tests.settled import indexes as index_routes
 from tests.settled import settle, settled_database
 
-from .conftest import connect
+from .conftest import connect, migrate
 from .killing import Killed, a_killable_server
 
 REF = TableRef("d", "t")

@@ -21,14 +21,15 @@ from hypothesis import strategies as st
 
 from appwrite_orm_django.backend.base import DatabaseWrapper
 from appwrite_orm_django.backend.defaults import fill_of
+from appwrite_orm_django.engines import ENGINES, Engine
 from appwrite_orm_django.schema.errors import MissingValues, UnconvertibleRows
 from appwrite_orm_django.schema.from_models import read_models
 from appwrite_orm_django.schema.from_server import read_database
-from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
+from appwrite_orm_django.schema.migrate import Options, plan_for
 from tests import real
 from tests.twin.base import DatabaseWrapper as Twin
 
-from .conftest import connect
+from .conftest import connect, migrate
 from .killing import Killed, a_killable_server
 from .migration_histories import (
     APP,
@@ -69,6 +70,11 @@ class Behind(DatabaseWrapper):
     """The alias on a server of the test's own."""
 
     server_transport: Any
+    server_engine: str
+
+    @property
+    def engine(self) -> Engine:
+        return ENGINES[self.server_engine]
 
     @property
     def key_transport(self) -> Any:
@@ -84,6 +90,8 @@ def databases(server: Any) -> Iterator[Any]:
         APPWRITE,
     )
     ours.server_transport = connect(server)
+    real_server = real.server()
+    ours.server_engine = real_server.text if real_server else server.engine.name
     connections[APPWRITE] = ours
     options = {"ENGINE": old[SQLITE].engine.name}
     connections[SQLITE] = Twin(

@@ -26,12 +26,12 @@ from appwrite_orm_django.schema.dry_run import requests_of
 from appwrite_orm_django.schema.encodings import reads_alike
 from appwrite_orm_django.schema.errors import DuplicateRows, MissingValues, UnconvertibleRows
 from appwrite_orm_django.schema.from_server import read_database, read_table
-from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
+from appwrite_orm_django.schema.migrate import Options, plan_for
 from appwrite_orm_django.schema.names import OWN_TABLES
 from appwrite_orm_django.schema.records import read_recorded
 from appwrite_orm_django.schema.steps import Plan, RenameColumn, ReplaceColumn
 
-from .conftest import InlineServer, connect
+from .conftest import ENGINE, InlineServer, connect, migrate
 from .killing import Killed, killable
 from .random_models import Change, changes, same_value, value_of
 
@@ -355,7 +355,7 @@ def test_a_dry_run_shows_the_requests_of_the_run(change: Change) -> None:
     made = []
     transport.add_listener(lambda record: made.append((record.method, record.path)))
     with contextlib.suppress(DuplicateRows):
-        Application(transport, prepared.plan).run()
+        Application(transport, prepared.plan, engine=ENGINE).run()
         shown = [(method, path) for method, path, _body in expected]
         assert sorted(without_copies(made, prepared.plan)) == sorted(
             without_copies(shown, prepared.plan)

@@ -12,8 +12,7 @@ from django.db import connections
 
 from appwrite_orm_django.schema.definitions import Column, Database, Table
 from appwrite_orm_django.schema.exports import DIALECTS, FORMATS
-from appwrite_orm_django.schema.migrate import migrate
-from tests.schema.conftest import a_server, connect
+from tests.schema.conftest import a_server, connect, migrate
 
 
 def run(*args, **options):

@@ -85,14 +85,16 @@ class SQLCompiler(django_compiler.SQLCompiler):
                 f"CAST({sql} AS NUMERIC)" if isinstance(node.output_field, DecimalField) else sql
             ), params
         engine = self.connection.engine
+        if not engine.knows_order:
+            texts.refuse_unknown_order(node)
         if type(node) is OrderBy:
             if not engine.nulls_are_low:
                 node = _with_nulls_high(node)
-            if not engine.orders_by_code_point:
+            if engine.has_collation:
                 node = texts.ordered_by_key(
                     node, self.query, folds=engine.folds_text, outside=self._is_outside
                 )
-        elif not engine.orders_by_code_point:
+        elif engine.has_collation:
             node = texts.with_collation(node)
         return super().compile(node)
 
@@ -115,7 +117,7 @@ class SQLCompiler(django_compiler.SQLCompiler):
 
     def _key_of(self, node: Any) -> Any:
         engine = self.connection.engine
-        if engine.orders_by_code_point or not texts.is_text(node):
+        if not engine.has_collation or not texts.is_text(node):
             return node
         return texts.key_of(node, folds=engine.folds_text)
 

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import EmptyResultSet
 from django.db import DataError, OperationalError
 from django.db.backends.sqlite3 import base, features, operations
 from django.db.models import Field, Model
@@ -104,6 +105,12 @@ class LocalOperations(operations.DatabaseOperations):
 
     def prep_for_iexact_query(self, x: Any) -> Any:
         return x
+
+    def prep_for_like_query(self, x: Any) -> str:
+        if "\0" in str(x):
+            # For SQLite, the pattern would end there. No row of ours has the character.
+            raise EmptyResultSet
+        return super().prep_for_like_query(x)
 
 
 class LocalFeatures(features.DatabaseFeatures):
@@ -284,9 +291,7 @@ class LocalDatabase(base.DatabaseWrapper):
         is_rowid = field.primary_key and declaration == "integer"
         if is_rowid:
             declaration += NUMBERED
-        collation = (
-            texts.COLLATION if codec.is_text and not self.engine.orders_by_code_point else None
-        )
+        collation = texts.COLLATION if codec.is_text and self.engine.has_collation else None
         if isinstance(codec, ScaledDecimalCodec):
             collation = None
             if codec.max_digits > decimals.EXACT_DIGITS:
@@ -340,7 +345,7 @@ class LocalDatabase(base.DatabaseWrapper):
         )
         decimals.register(connection)
         connection.create_function("JSON_CONTAINS", 2, json_contains, deterministic=True)
-        if not engine.orders_by_code_point:
+        if engine.has_collation:
             connection.create_collation(texts.COLLATION, _comparison(order))
         return connection
 

@@ -200,7 +200,7 @@ class Run:
     def _finish(self, loaders: Iterable[Loader]) -> None:
         loaders = list(loaders)
         engine = self.database.engine
-        if not engine.orders_by_code_point:
+        if engine.has_collation:
             row_ids = {
                 row_id for loader in loaders for row_id in loader.row_ids if row_id is not None
             }

@@ -7,18 +7,37 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from django.db.models import Count, Field, Func, JSONField, Lookup
+from django.db import NotSupportedError
+from django.db.models import (
+    CharField,
+    Count,
+    Field,
+    Func,
+    JSONField,
+    Lookup,
+    Max,
+    Min,
+    TextField,
+)
 from django.db.models.expressions import Col, OrderBy, RawSQL, Ref
 from django.db.models.fields.json import ContainedBy, DataContains, KeyTransform
-from django.db.models.functions import Collate
-from django.db.models.lookups import Exact, In
+from django.db.models.functions import Collate, Greatest, Least
+from django.db.models.lookups import (
+    Exact,
+    GreaterThan,
+    GreaterThanOrEqual,
+    In,
+    LessThan,
+    LessThanOrEqual,
+    Range,
+)
 from django.db.models.sql import Query
 from django.db.models.sql.compiler import PositionRef
 from django.db.models.sql.where import ExtraWhere
 
 from appwrite_orm_django.backend.values import RowIdCodec, ScaledDecimalCodec, codec_for
 from appwrite_orm_django.client.queries import check_text
-from appwrite_orm_django.engines import collation
+from appwrite_orm_django.engines import UNKNOWN_ORDER, collation
 
 COLLATION = "APPWRITE_TEXT"
 
@@ -122,6 +141,30 @@ def _compares_row_ids(lookup: Lookup[Any]) -> bool:
         else ()
     )
     return len(selected) == 1 and is_row_id(selected[0]) and not lookup.rhs.combinator  # type: ignore[misc]  # its length was checked above
+
+
+_ORDERS = (GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual, Range)
+
+
+def refuse_unknown_order(node: Any) -> None:
+    """
+    Check that a node does not depend on the order of texts.
+
+    Raises:
+        NotSupportedError: it does, and only the server knows that order.
+    """
+    if isinstance(node, OrderBy):
+        compared = [node.expression]
+    elif isinstance(node, (*_ORDERS, Max, Min, Greatest, Least)):
+        compared = [node.lhs] if isinstance(node, Lookup) else node.get_source_expressions()
+    else:
+        return
+    if any(isinstance(_field_of(one), (CharField, TextField)) for one in compared):
+        raise NotSupportedError(UNKNOWN_ORDER)
+
+
+def _field_of(node: Any) -> Any:
+    return getattr(_named(node), "_output_field_or_none", None)
 
 
 def is_unknown(node: Any) -> bool:

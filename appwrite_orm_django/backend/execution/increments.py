@@ -20,18 +20,17 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.client.references import TableRef
     from appwrite_orm_django.client.transport import Transport
+    from appwrite_orm_django.engines import Engine
 
 
 Row = Mapping[str, Any]
 Bounds = tuple[float | None, float | None]
 
-#: The largest integer up to which every integer is exact as a float.
-EXACT = 2**53
 
-
-def is_exact(value: int | None, amount: int) -> bool:
-    """Return whether a database that adds floats adds these integers exactly."""
-    return value is None or max(abs(value), abs(amount), abs(value + amount)) <= EXACT
+def is_exact(engine: Engine, value: int | None, amount: int) -> bool:
+    """Return whether the server adds these integers exactly."""
+    most = engine.max_exact_sum
+    return value is None or max(abs(value), abs(amount), abs(value + amount)) <= most
 
 
 def check_bounds(command: IncrementColumn, value: int | None) -> None:
@@ -60,14 +59,10 @@ def run(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
         LimitExceeded, DataError: the result would exceed a bound of the column.
         ColumnNotFound, RowNotFound: there is no such column or row.
     """
-    amount, transport = command.amount, connection.transport
-    if abs(amount) > EXACT:
+    amount, transport, engine = command.amount, connection.transport, connection.engine
+    if abs(amount) > engine.max_exact_sum:
         return _add_here(connection, command)
-    low, high = command.bounds
-    within = (
-        -EXACT if low is None else max(low, -EXACT),
-        EXACT if high is None else min(high, EXACT),
-    )
+    within = engine.limits(command.bounds)
     try:
         row = add(transport, command.table, command.row_id, command.column, amount, within)
     except LimitExceeded:
@@ -77,7 +72,7 @@ def run(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
     # A value beyond the opposite limit exceeds no bound here, but loses precision: the difference
     # is added afterwards.
     right = row[command.column]
-    if is_exact(right - amount, amount):
+    if engine.adds_integers or is_exact(engine, right - amount, amount):
         return row
     lost = right - int(float(right - amount) + float(amount))
     if not lost:

@@ -207,6 +207,8 @@ class Reader:
             row = rows.get_row(self.connection.transport, table, row_id)
         except RowNotFound:
             return []
+        if row[ROW_ID] != row_id and not self.connection.engine.finds_ids_without_case:
+            return []  # from the server's cache, which does not compare case
         self._note_versions(table, [row])
         return [row]
 

@@ -21,6 +21,7 @@ from django.db.models.sql.where import AND, OR, NothingNode, WhereNode
 from appwrite_orm_django.backend.commands import Condition, Membership, ValuesOf
 from appwrite_orm_django.backend.cross_database import refuse_other_databases
 from appwrite_orm_django.backend.decoding import definition_of
+from appwrite_orm_django.backend.negative_keys import is_negative_key
 from appwrite_orm_django.backend.planning.subqueries import is_correlated
 from appwrite_orm_django.backend.values import (
     Codec,
@@ -34,10 +35,7 @@ from appwrite_orm_django.client import queries
 from appwrite_orm_django.client.queries import Query
 
 if TYPE_CHECKING:
-    from django.db.models import Lookup
-
     from appwrite_orm_django.backend.connection import Connection
-    from appwrite_orm_django.backend.values import Codec
     from appwrite_orm_django.engines import Engine
 
 
@@ -121,9 +119,7 @@ def either(parts: Iterable[Narrowing]) -> Narrowing:
     exact = True
     for part in parts:
         if part.tree == Constant(True):
-            if part.exact:
-                return ALWAYS
-            return UNKNOWN
+            return ALWAYS if part.exact else UNKNOWN
         if part.tree == Constant(False):
             continue
         exact = exact and part.exact
@@ -200,43 +196,6 @@ def _to_query(tree: Tree) -> Query | None:
         combine = queries.and_ if isinstance(tree, AllOf) else queries.or_
         return combine(*[query for query in inner if query is not None])
     return None
-
-
-def contains(lookup: Lookup, truth_value: bool, scope: Scope) -> Narrowing:
-    """Narrow to the rows whose array contains every one of these elements."""
-    elements = _elements(lookup, scope)
-    if elements is None or not elements:
-        return UNKNOWN
-    key = column_key(lookup.lhs.target)
-    if truth_value:
-        return both([leaf(queries.contains(key, element)) for element in elements])
-    return either([leaf(queries.not_contains(key, element)) for element in elements])
-
-
-def overlap(lookup: Lookup, truth_value: bool, scope: Scope) -> Narrowing:
-    """Narrow to the rows whose array contains at least one of these elements."""
-    elements = _elements(lookup, scope)
-    if elements is None or not elements or len(elements) > queries.MAX_VALUES:
-        return UNKNOWN
-    key = column_key(lookup.lhs.target)
-    return leaf(
-        queries.contains(key, *elements) if truth_value else queries.not_contains(key, *elements)
-    )
-
-
-def _elements(lookup: Lookup, scope: Scope) -> list[Any] | None:
-    if not in_scope(lookup.lhs, scope) or not isinstance(lookup.rhs, list):
-        return None
-    field = lookup.lhs.target
-    try:
-        elements = list(
-            codec_for(field).encode(
-                field.get_db_prep_value(lookup.rhs, scope.connection, prepared=True)
-            )
-        )
-    except ValueError:
-        return None
-    return None if None in elements else elements
 
 
 @dataclass(frozen=True)
@@ -366,13 +325,7 @@ def _operand(lookup: Any, scope: Scope) -> tuple[str, Codec, Any] | None:
         return None
     if type(lookup.rhs) is Value:
         rhs = lookup.lhs.output_field.get_prep_value(rhs)
-    prepared = _prepared(lookup, rhs, scope)
-    return None if _is_cut(prepared, scope) else (*column, prepared)
-
-
-def _is_cut(value: Any, scope: Scope) -> bool:
-    """Return whether the server would compare with only a part of a text."""
-    return scope.engine.cuts_at_nul and isinstance(value, str) and "\0" in value
+    return (*column, _prepared(lookup, rhs, scope))
 
 
 _NEGATED = {
@@ -461,9 +414,22 @@ def _beyond_every_value(
 def _comparison(operator: str) -> Translator:
     def translate(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
         operand = _operand(lookup, scope)
-        return UNKNOWN if operand is None else compare(operator, *operand, truth_value)
+        return UNKNOWN if operand is None else _in_order(scope, operator, *operand, truth_value)
 
     return translate
+
+
+def _in_order(
+    scope: Scope, operator: str, column: str, codec: Codec, value: Any, truth_value: bool
+) -> Narrowing:
+    """Do the same as ``compare``, for row ids as well."""
+    if (
+        operator != "equal"
+        and is_negative_key(codec, value)
+        and not scope.engine.orders_negative_keys
+    ):
+        return _beyond_every_value(operator, column, -1, truth_value)
+    return compare(operator, column, codec, value, truth_value)
 
 
 def _iexact(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
@@ -473,6 +439,8 @@ def _iexact(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
     if scope.engine.folds_text:
         return compare("equal", *operand, truth_value)
     key, codec, value = operand
+    if scope.engine.cuts_at_nul and "\0" in str(value):
+        return _beyond_every_value("equal", key, 0, truth_value)
     if not truth_value or value == "" or not _takes_pattern(key, codec, value, scope.engine):
         return UNKNOWN
     return leaf(queries.contains(key, str(value)), exact=False)
@@ -499,11 +467,9 @@ def _range(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
         return UNKNOWN
     key, codec = column
     low, high = (_prepared(lookup, bound, scope) for bound in bounds)
-    if _is_cut(low, scope) or _is_cut(high, scope):
-        return UNKNOWN
     parts = (
-        compare("greater_than_equal", key, codec, low, truth_value),
-        compare("less_than_equal", key, codec, high, truth_value),
+        _in_order(scope, "greater_than_equal", key, codec, low, truth_value),
+        _in_order(scope, "less_than_equal", key, codec, high, truth_value),
     )
     return both(parts) if truth_value else either(parts)
 
@@ -529,8 +495,6 @@ def _in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
     around: list[Narrowing] = []
     for value in constants:
         prepared = _prepared(lookup, value, scope)
-        if _is_cut(prepared, scope):
-            continue  # no row can hold it
         try:
             if codec.below(prepared) is not None:
                 continue
@@ -583,9 +547,10 @@ def _takes_pattern(key: str, codec: Codec, value: Any, engine: Engine) -> bool:
     """Return whether a filter for part of a text may have this value."""
     # 1.9.6 does not escape a backslash (recording ``collation-like``); `$id` does not support
     # ``contains``.
-    if type(codec) is not Codec or key.startswith("$") or "\\" in str(value):
+    text = str(value)
+    if type(codec) is not Codec or key.startswith("$") or "\\" in text:
         return False
-    return not (engine.refuses_dollar and _DOLLAR_BEFORE_LETTER.search(str(value)))
+    return not (engine.refuses_dollar and _DOLLAR_BEFORE_LETTER.search(text))
 
 
 def _pattern(operator: str, *, ignores_case: bool) -> Translator:
@@ -602,6 +567,8 @@ def _pattern(operator: str, *, ignores_case: bool) -> Translator:
         if operand is None:
             return UNKNOWN
         key, codec, value = operand
+        if scope.engine.cuts_at_nul and "\0" in str(value):
+            return _beyond_every_value("equal", key, 0, truth_value)
         if not _takes_pattern(key, codec, value, scope.engine):
             return UNKNOWN
         if value == "":
@@ -657,35 +624,27 @@ def _year(operator: str) -> Translator:
     return translate
 
 
+_COMPARISONS: dict[str, tuple[type, ...]] = {
+    "equal": (lookups.Exact, lookups.IntegerFieldExact, related_lookups.RelatedExact),
+    "less_than": (lookups.LessThan, lookups.IntegerLessThan, related_lookups.RelatedLessThan),
+    "less_than_equal": (
+        lookups.LessThanOrEqual,
+        lookups.IntegerLessThanOrEqual,
+        related_lookups.RelatedLessThanOrEqual,
+    ),
+    "greater_than": (
+        lookups.GreaterThan,
+        lookups.IntegerGreaterThan,
+        related_lookups.RelatedGreaterThan,
+    ),
+    "greater_than_equal": (
+        lookups.GreaterThanOrEqual,
+        lookups.IntegerGreaterThanOrEqual,
+        related_lookups.RelatedGreaterThanOrEqual,
+    ),
+}
 _TRANSLATORS: dict[type, Translator] = {
-    **dict.fromkeys(
-        (lookups.Exact, lookups.IntegerFieldExact, related_lookups.RelatedExact),
-        _comparison("equal"),
-    ),
-    **dict.fromkeys(
-        (lookups.LessThan, lookups.IntegerLessThan, related_lookups.RelatedLessThan),
-        _comparison("less_than"),
-    ),
-    **dict.fromkeys(
-        (
-            lookups.LessThanOrEqual,
-            lookups.IntegerLessThanOrEqual,
-            related_lookups.RelatedLessThanOrEqual,
-        ),
-        _comparison("less_than_equal"),
-    ),
-    **dict.fromkeys(
-        (lookups.GreaterThan, lookups.IntegerGreaterThan, related_lookups.RelatedGreaterThan),
-        _comparison("greater_than"),
-    ),
-    **dict.fromkeys(
-        (
-            lookups.GreaterThanOrEqual,
-            lookups.IntegerGreaterThanOrEqual,
-            related_lookups.RelatedGreaterThanOrEqual,
-        ),
-        _comparison("greater_than_equal"),
-    ),
+    **{kind: _comparison(name) for name, kinds in _COMPARISONS.items() for kind in kinds},
     lookups.In: _in,
     related_lookups.RelatedIn: _in,
     tuple_lookups.TupleIn: _tuple_in,

@@ -39,6 +39,7 @@ from appwrite_orm_django.backend.commands import (
 )
 from appwrite_orm_django.backend.connection import Compiler
 from appwrite_orm_django.backend.defaults import Defaults, constant
+from appwrite_orm_django.backend.negative_keys import refuse_negative_key
 from appwrite_orm_django.backend.planning import reads, where
 from appwrite_orm_django.backend.planning.where import Scope
 from appwrite_orm_django.backend.values import (
@@ -64,11 +65,12 @@ if TYPE_CHECKING:
     from appwrite_orm_django.client.references import TableRef
 
 
-def wire_value(field: Field[Any, Any], value: Any, table: str) -> Any:
+def wire_value(field: Field[Any, Any], value: Any, table: str, connection: Connection) -> Any:
     """
     Encode a prepared value of a field for the server.
 
     Raises:
+        NotSupportedError: the engine cannot order the key.
         DataError: the column cannot hold the value; names table, column and reason.
         IntegrityError: the value is None and the field is not nullable.
     """
@@ -76,6 +78,7 @@ def wire_value(field: Field[Any, Any], value: Any, table: str) -> Any:
         if not (field.null or field.primary_key or column_key(field) in SYSTEM_COLUMNS):
             raise IntegrityError(f"{table}.{field.column}: may not be null.")
         return None
+    refuse_negative_key(field, value, connection)
     try:
         return codec_for(field).encode(value)
     except (ValueError, TypeError, InvalidText) as error:
@@ -227,8 +230,10 @@ def _new_row(
                 continue
         if shortens:
             hold(obj, (field,))
+        if type(value) is int and value < 0:
+            refuse_negative_key(field, value, connection)
         try:
-            wire = wire_value(field, None, table) if value is None else encode(value)
+            wire = wire_value(field, None, table, connection) if value is None else encode(value)
         except (ValueError, TypeError, InvalidText) as error:
             raise DataError(f"{table}.{field.column}: {error}.") from error
         if key == ROW_ID:
@@ -277,7 +282,7 @@ def update_command(compiler: Compiler) -> Command:
         if hasattr(prepared, "as_sql"):
             expressions[field] = prepared
             continue
-        wire = wire_value(field, prepared, table)
+        wire = wire_value(field, prepared, table, compiler.connection)
         key = column_key(field)
         if key == ROW_ID:
             raise NotSupportedError(
@@ -443,7 +448,7 @@ def _update_from_query(
             for field, value in zip(fields, values, strict=True)
         )
         wires = (
-            wire_value(field, value, table.table)
+            wire_value(field, value, table.table, compiler.connection)
             for field, value in zip(fields, prepared, strict=True)
         )
         return {**data, **dict(zip(map(column_key, fields), wires, strict=True))}

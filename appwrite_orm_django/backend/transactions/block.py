@@ -380,27 +380,26 @@ class Transaction:
         # never if the log has set the value.
         with self.blindly():
             current = self._current(command.table, [command.row_id])
-        if not all(increments.is_exact(row.get(command.column), command.amount) for row in current):
+        engine, amount = self.connection.engine, command.amount
+        if not all(increments.is_exact(engine, row.get(command.column), amount) for row in current):
             # The sum is computed here, and is valid only for the version of the row that was read.
             current = self._current(command.table, [command.row_id])
         for row in current:
             value = row.get(command.column)
             increments.check_bounds(command, value)
-            if value is None or increments.is_exact(value, command.amount):
-                amount = {command.column: command.amount}
+            if value is None or increments.is_exact(engine, value, amount):
+                # Null plus anything is null, and exceeds no bound.
+                is_idle = value is None and not engine.increments_nulls
                 operation = Operation(
                     "increment",
                     command.table,
                     command.row_id,
-                    amount,
-                    bounds=self.connection.engine.limits(command.bounds),
+                    {command.column: amount},
+                    bounds=command.bounds if is_idle else engine.limits(command.bounds),
                 )
             else:
                 operation = Operation(
-                    "update",
-                    command.table,
-                    command.row_id,
-                    {command.column: value + command.amount},
+                    "update", command.table, command.row_id, {command.column: value + amount}
                 )
             self.log.append(operation)
         return WriteResult(len(current))

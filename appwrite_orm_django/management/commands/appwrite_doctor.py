@@ -21,7 +21,7 @@ from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.changes import realtime, webhook_setup
 from appwrite_orm_django.client.errors import DatabaseNotFound, Unauthorized
 from appwrite_orm_django.doctor.assumptions import ASSUMPTIONS, Server
-from appwrite_orm_django.doctor.examination import Finding, engine_found, examine
+from appwrite_orm_django.doctor.examination import Finding, engine_found, examine, order_found
 from appwrite_orm_django.doctor.scratch import (
     Ears,
     NotHeard,
@@ -30,6 +30,7 @@ from appwrite_orm_django.doctor.scratch import (
     WebhookSetUp,
     scratch,
 )
+from appwrite_orm_django.engines import ENGINES
 from appwrite_orm_django.management.commands._choice import chosen_alias
 from appwrite_orm_django.management.commands._key import WithKey
 from appwrite_orm_django.schema import records
@@ -122,8 +123,9 @@ class Command(WithKey, BaseCommand):
             self._print_summary(findings, laboratory if options["keep"] else None)
             if recorded:
                 self.stdout.write(
-                    f'Recorded in the database {_database_of(alias)}: OPTIONS["ENGINE"] must be '
-                    f'"{recorded["text"]}".'
+                    f"Recorded in the database {_database_of(alias)}: the engine is "
+                    f"{recorded['engine']}"
+                    + (f", in the order {order}." if (order := recorded.get("order")) else ".")
                 )
         if not all(finding.holds for finding in findings):
             sys.exit(1)
@@ -152,9 +154,7 @@ class Command(WithKey, BaseCommand):
                 level = _level(connection, laboratory)
                 for finding in self._examined(alias, level, laboratory, options):
                     findings.append(finding)  # noqa: PERF402 - keep the findings before an error
-            return laboratory, _record(
-                connection, options["scratch_database"], engine_found(findings, level)
-            )
+            return laboratory, _record(connection, options["scratch_database"], findings, level)
         except (Error, ImproperlyConfigured, ScratchRefused) as error:
             raise CommandError(str(error)) from error
 
@@ -257,17 +257,21 @@ def _level(connection: DatabaseWrapper, laboratory: Scratch) -> str:
     return pinned or capabilities.probe(laboratory.transport, laboratory.table) or "1.9"
 
 
-def _record(connection: DatabaseWrapper, given: str | None, text: str) -> dict[str, str]:
-    """Record and return the text semantics found, if they are those of the alias's database."""
-    if not text or given not in (None, connection.database_id):
+def _record(
+    connection: DatabaseWrapper, given: str | None, findings: list[Finding], level: str
+) -> dict[str, str]:
+    """Record and return the engine found, if it is that of the alias's database."""
+    engine = engine_found(findings, level)
+    if not engine or given not in (None, connection.database_id):
         return {}
+    found = {"engine": engine}
+    if ENGINES[engine].orders_by_locale and (order := order_found(findings)):
+        found["order"] = order
     try:
-        records.write_findings(
-            connection.transport.unwatched(), connection.database_id, {"engine": text}
-        )
+        records.write_findings(connection.transport.unwatched(), connection.database_id, found)
     except (DatabaseNotFound, Unauthorized):
         return {}  # the database does not exist yet, or the key may not write to it
-    return {"engine": text}
+    return found
 
 
 def _webhook_of(alias: str, wait_s: float) -> WebhookSetUp:

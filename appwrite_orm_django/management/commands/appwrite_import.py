@@ -53,6 +53,11 @@ class Command(WithKey, BaseCommand):
         if options["verbosity"] >= 1:
             created, present = sum(done.created.values()), sum(done.present.values())
             self.stdout.write(f"{created:,} rows created, {present:,} existed already.")
+        if done.unfilled:
+            self.stderr.write(
+                f"The unique constraints of {', '.join(sorted(done.unfilled))} do not hold for the "
+                "new rows yet. Run manage.py appwrite_migrate --verify-unique."
+            )
 
     @staticmethod
     def _import(

@@ -129,10 +129,13 @@ class Command(WithKey, BaseCommand):
                 read_renames(options["rename"], models),
                 options["app_label"] is None,
                 options["verify_unique"],
+                connection.engine,
             )
             plan = plan_for(connection.transport, wanted, settings)
             requests = (
-                requests_of(connection.transport, plan, HiddenValues(connection))
+                requests_of(
+                    connection.transport, plan, HiddenValues(connection), engine=connection.engine
+                )
                 if options["dry_run"]
                 else None
             )

@@ -6,6 +6,9 @@ null. The column of a run that was killed while it filled the rows looks no diff
 creates a mark before the column and deletes it after the last row, as for unique indexes. A mark is
 an empty table whose id identifies the column, and whose name is the value, so that all rows get the
 same value.
+
+On PostgreSQL, a datetime column cannot be renamed. Its values move into a new column instead, whose
+mark names the old one. The old column is dropped last, so a later run can copy again.
 """
 
 from __future__ import annotations
@@ -25,15 +28,23 @@ from appwrite_orm_django.client.errors import (
     TableNotFound,
 )
 from appwrite_orm_django.schema.comparison import same_storage
-from appwrite_orm_django.schema.definitions import Column, Computed, value_of
+from appwrite_orm_django.schema.definitions import Column, Computed, Index, value_of
 from appwrite_orm_django.schema.encodings import as_recorded
 from appwrite_orm_django.schema.errors import NotAvailable, missing_values
-from appwrite_orm_django.schema.names import fill_table, replaced_key, replacement_key
+from appwrite_orm_django.schema.names import (
+    fill_table,
+    move_mark,
+    moved_from,
+    replaced_key,
+    replacement_key,
+)
 from appwrite_orm_django.schema.records import Record, records_of
 from appwrite_orm_django.schema.steps import (
     ChangeColumn,
     CreateColumn,
+    CreateIndex,
     DropColumn,
+    DropIndex,
     FillColumn,
     FillUnique,
     NoLongerWritten,
@@ -73,6 +84,9 @@ def _rename(work: Work, table: str, old: str, column: Column) -> None:
 
 
 def _give_key(work: Work, table: str, old: str, column: Column) -> None:
+    if column.type == "datetime" and not work.engine.renames_datetimes:
+        _move(work, table, old, column)
+        return
     try:
         _patch(work, table, old, column, column, {**_kept(column), "newKey": column.key})
     except AlreadyExists:
@@ -80,6 +94,82 @@ def _give_key(work: Work, table: str, old: str, column: Column) -> None:
         if not work.waiter.those_gone([(table, column.key)], work.columns_of, "column"):
             raise
         _give_key(work, table, old, column)
+
+
+def _move(work: Work, table: str, old: str, column: Column) -> None:
+    """
+    Move the values of a column into a new one, and its indexes with them.
+
+    Raises:
+        AlreadyExists: another column has the new key.
+        ColumnNotFound: the old column does not exist.
+    """
+    _finish_move(work, table, column.type, old)  # the rest of an earlier rename
+    if not work.is_there(table, old, column.type):
+        raise ColumnNotFound(f"{table} has no column {old} to move to {column.key}.")
+    bare, mark, begun = _bare(column), work.ref(fill_table(table, column.key)), False
+    try:
+        table_routes.create_table(work.transport, mark, move_mark(old))
+    except AlreadyExists:
+        begun = moved_from(table_routes.get_table(work.transport, mark)["name"]) == old
+        if not begun:
+            table_routes.delete_table(work.transport, mark)
+            table_routes.create_table(work.transport, mark, move_mark(old))
+    try:
+        _create_new(work, table, bare)
+    except AlreadyExists:
+        if not begun:
+            table_routes.delete_table(work.transport, mark)
+            raise
+    _finish_move(work, table, column.type, column.key, old)
+    if bare != column:
+        _update(work, table, bare, column)
+
+
+def _create_new(work: Work, table: str, column: Column) -> None:
+    """
+    Create a column.
+
+    Raises:
+        AlreadyExists: there is a column with its key, which is not being deleted.
+    """
+    pair = (table, column.key)
+    if not _create_one(work, pair[0], column):
+        if not work.waiter.those_gone([pair], work.columns_of, "column"):
+            raise AlreadyExists(f"{table} has a column {column.key}.")
+        _create_new(work, table, column)
+    work.wait_for_columns([pair])
+
+
+def _finish_move(work: Work, table: str, type_: str, key: str, old: str | None = None) -> bool:
+    """
+    Finish the move of a column to a new key; return False if none was begun.
+
+    Args:
+        old: the old key; read from the mark by default.
+    """
+    mark = work.ref(fill_table(table, key))
+    if old is None:
+        try:
+            old = moved_from(table_routes.get_table(work.transport, mark)["name"])
+        except TableNotFound:
+            return False
+        if not old:
+            return False
+    # Another run may be done with it, and the key taken by another column.
+    if work.is_there(table, old, type_):
+        work.copy(ReplaceColumn(table, Column(old, type_), Column(key, type_)), Column(key, type_))
+        over = [index for index in work.indexes_of(table) if old in index.columns]
+        indexes.drop(work, [DropIndex(table, index, replaced=True) for index in over])
+        _drop(work, [(table, old)])
+        indexes.create(work, [CreateIndex(table, _moved(index, old, key)) for index in over])
+    with contextlib.suppress(TableNotFound):
+        table_routes.delete_table(work.transport, mark)
+    return True
+
+
+def _moved(index: Index, old: str, key: str) -> Index:
+    return replace(index, columns=tuple(key if one == old else one for one in index.columns))
 
 
 def _patch(
@@ -96,14 +186,16 @@ def _patch(
     """
 
     def patch() -> None:
-        column_routes.update_column(
-            work.transport,
-            work.ref(table),
-            column.type,
-            key,
-            required=rules.required,
-            default=rules.default,
-            **options,
+        work.waiter.until_known(
+            lambda: column_routes.update_column(
+                work.transport,
+                work.ref(table),
+                column.type,
+                key,
+                required=rules.required,
+                default=rules.default,
+                **options,
+            )
         )
 
     try:
@@ -240,6 +332,9 @@ _MAX_NAME = 128
 
 def fill(work: Work, steps: Sequence[FillColumn]) -> Steps:
     for step in steps:
+        if _finish_move(work, step.table, step.column.type, step.column.key):
+            work.progress(step)
+            continue
         mark = Mark.found(work, step.table, step.column)
         if mark.value is not None:
             work.fill(step.table, step.column.key, mark.value, only_older=True)
@@ -249,22 +344,7 @@ def fill(work: Work, steps: Sequence[FillColumn]) -> Steps:
 
 
 def _make(work: Work, columns: Sequence[tuple[str, Column]]) -> None:
-    def create_one(pair: tuple[str, Column]) -> bool:
-        table, column = pair
-        try:
-            column_routes.create_column(
-                work.transport,
-                work.ref(table),
-                column.type,
-                column.key,
-                required=column.required,
-                **column_options(column),
-            )
-        except AlreadyExists:
-            return False
-        return True
-
-    created = work.in_parallel(create_one, columns)
+    created = work.in_parallel(lambda pair: _create_one(work, *pair), columns)
     there = [pair for pair, new in zip(columns, created, strict=True) if not new]
     # Another run has created the column, or a column with this key is still being deleted. In that
     # case it is created once the deletion is complete.
@@ -274,6 +354,22 @@ def _make(work: Work, columns: Sequence[tuple[str, Column]]) -> None:
     if gone:
         _make(work, [(table, column) for table, column in there if (table, column.key) in gone])
     work.wait_for_columns((table, column.key) for table, column in columns)
+
+
+def _create_one(work: Work, table: str, column: Column) -> bool:
+    """Request a column; return False if there is one with its key."""
+    try:
+        column_routes.create_column(
+            work.transport,
+            work.ref(table),
+            column.type,
+            column.key,
+            required=column.required,
+            **column_options(column),
+        )
+    except AlreadyExists:
+        return False
+    return True
 
 
 def change(work: Work, steps: Sequence[ChangeColumn]) -> Steps:

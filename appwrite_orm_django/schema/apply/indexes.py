@@ -82,14 +82,16 @@ def _make(work: Work, steps: Sequence[CreateIndex]) -> None:
 def _create(work: Work, step: CreateIndex) -> None:
     index = step.index
     with contextlib.suppress(AlreadyExists):
-        index_routes.create_index(
-            work.transport,
-            work.ref(step.table),
-            index.key,
-            index.type,
-            index.columns,
-            orders=index.orders,
-            lengths=index.lengths,
+        work.waiter.until_known(
+            lambda: index_routes.create_index(
+                work.transport,
+                work.ref(step.table),
+                index.key,
+                index.type,
+                index.columns,
+                orders=index.orders,
+                lengths=index.lengths,
+            )
         )
 
 

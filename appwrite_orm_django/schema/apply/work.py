@@ -122,6 +122,10 @@ class Work:
     def both_there(self, table: str, *keys: str) -> bool:
         return {column.key for column in self.columns_of(table)}.issuperset(keys)
 
+    def is_there(self, table: str, key: str, type_: str) -> bool:
+        """Return whether the table has a column with this key and type."""
+        return any(one.key == key and one.type == type_ for one in self.columns_of(table))
+
     def fill(self, table: str, key: str, value: Any, *, only_older: bool) -> None:
         """Fill rows without a value; with ``only_older``, only rows older than the column."""
         until = (
