@@ -18,7 +18,6 @@ from appwrite_orm_django.backend.users import accounts
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.errors import UniqueViolation, WriteRefused
 from appwrite_orm_django.models import AppwriteModel
-from appwrite_orm_django.schema import unique
 from appwrite_orm_django.schema.definitions import Table
 from appwrite_orm_django.schema.from_server import read_table
 from appwrite_orm_django.users.accounts import appwrite_user
@@ -609,9 +608,8 @@ def test_a_value_has_the_same_digest_as_written_and_as_read(kind, expression, co
 
 
 @pytest.fixture
-def texts_only(monkeypatch, connect):
+def texts_only(connect):
     """A server that enforces unique indexes over texts alone, and a model that does not know."""
-    monkeypatch.setitem(unique.UNIQUE_TYPES, "mariadb", frozenset({"text"}))
     with isolate_apps("tests.library"):
 
         class Ticket(models.Model):
@@ -624,7 +622,7 @@ def texts_only(monkeypatch, connect):
                 app_label = "library"
                 unique_together = [("day", "name")]
 
-    connection = connect(**kind_settings("1.9", "mariadb", database="texts"))
+    connection = connect(**kind_settings("1.9", "mongodb", database="texts"))
     with connection.schema_editor() as editor:
         editor.create_model(Ticket)
     yield connection, Ticket, Ticket._base_manager.using("appwrite")
@@ -640,7 +638,7 @@ def test_columns_over_which_the_engine_enforces_nothing(texts_only, inside):
     # Only the index over the texts is one that the server could enforce.
     assert {one.columns for one in table.indexes if one.type == "unique"} == {
         ("code",),
-        *((one.key,) for one in uniqueness_of(Ticket, "mariadb").columns),
+        *((one.key,) for one in uniqueness_of(Ticket, server.engine).columns),
     }
     day = datetime.date(2024, 1, 1)
     one = tickets.create(number=1, code="a", day=day, name="x")

@@ -136,7 +136,7 @@ WRITES = {
 
 
 @pytest.mark.parametrize("name", WRITES)
-def test_the_columns_are_named(editions, server, name):
+def test_the_columns_are_named(editions, name):
     write, columns = WRITES[name]
     before = list(
         Edition.objects.order_by("isbn").values("pk", "isbn", "shelfmark", "number", "copies")
@@ -145,8 +145,6 @@ def test_the_columns_are_named(editions, server, name):
         write(*editions)
     error = caught.value
     named = ", ".join(f"library_edition.{key}" for key in columns)
-    if columns == PAIR and server.engine.unique_types is not None:
-        named = f"one_number_per_house ({named})"  # by a hidden column, for a number is no text
     assert str(error).startswith(f"UNIQUE constraint failed: {named}\n")
     assert (error.table, error.columns) == ("library_edition", columns)
     assert error.column == (columns[0] if len(columns) == 1 else None)
