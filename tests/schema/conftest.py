@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -24,6 +25,9 @@ from tests.real.names import RealServer
 
 #: The rules of the local servers in these tests.
 ENGINE = ENGINES[settings.ENGINE]
+_numbers = itertools.count()
+#: Rules that see no duplicates, as if other clients wrote them later.
+BLIND = replace(ENGINE, equality_key=lambda text: f"{text} {next(_numbers)}")
 ENDPOINT = "http://local.invalid/v1"
 
 
