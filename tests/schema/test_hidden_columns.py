@@ -21,13 +21,12 @@ from appwrite_orm_django.backend.execution.hidden_columns import HiddenValues
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.engines import MARIADB
 from appwrite_orm_django.schema.definitions import Table
-from appwrite_orm_django.schema.dry_run import requests_of
 from appwrite_orm_django.schema.from_models import read_models
 from appwrite_orm_django.schema.from_server import read_database
-from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.model_source import model_source
 from appwrite_orm_django.schema.names import is_hidden
 from appwrite_orm_django.schema.records import read_recorded
+from tests.schema.conftest import Options, migrate, plan_for, requests_of
 
 from .killing import a_killable_server
 from .migration_histories import models_of_state

@@ -19,11 +19,10 @@ from appwrite_orm_django.schema.errors import (
     UnconvertibleRows,
 )
 from appwrite_orm_django.schema.from_models import models_of, read_models
-from appwrite_orm_django.schema.migrate import Options, plan_for
 from appwrite_orm_django.schema.names import replacement_key
 from appwrite_orm_django.schema.steps import ChangeColumn, Plan
 from appwrite_orm_django.schema.waiting import Waiter
-from tests.schema.conftest import connect, migrate
+from tests.schema.conftest import Options, connect, migrate, plan_for
 from tests.schema.killing import Killed
 from tests.settled import indexes as index_routes
 from tests.settled import settled_database

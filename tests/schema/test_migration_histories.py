@@ -25,11 +25,10 @@ from appwrite_orm_django.engines import ENGINES, Engine
 from appwrite_orm_django.schema.errors import MissingValues, UnconvertibleRows
 from appwrite_orm_django.schema.from_models import read_models
 from appwrite_orm_django.schema.from_server import read_database
-from appwrite_orm_django.schema.migrate import Options, plan_for
 from tests import real
 from tests.twin.base import DatabaseWrapper as Twin
 
-from .conftest import connect, migrate
+from .conftest import Options, connect, migrate, plan_for
 from .killing import Killed, a_killable_server
 from .migration_histories import (
     APP,

@@ -24,10 +24,9 @@ from appwrite_orm_django.schema.errors import (
 )
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.limits import MAX_ROW_BYTES, row_bytes
-from appwrite_orm_django.schema.migrate import Options, plan_for
 from appwrite_orm_django.schema.wire import INLINE_NEW, INLINE_OLD
 
-from .conftest import Counter, connect, migrate
+from .conftest import Counter, Options, connect, migrate, plan_for
 from .killing import Killed
 
 REF = TableRef("d", "t")

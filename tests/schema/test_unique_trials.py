@@ -14,14 +14,12 @@ from appwrite_orm_django.client.errors import IndexNotFound, UniqueViolation
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.schema.apply import indexes as apply_indexes
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
-from appwrite_orm_django.schema.dry_run import requests_of
 from appwrite_orm_django.schema.errors import DuplicateRows, NotAvailable
-from appwrite_orm_django.schema.migrate import Options, plan_for
 from appwrite_orm_django.schema.names import copies_prefix, trial_table
 from tests.settled import indexes as index_routes
 from tests.settled import settle, settled_database
 
-from .conftest import connect, migrate
+from .conftest import Options, connect, migrate, plan_for, requests_of
 from .killing import Killed, a_killable_server
 
 REF = TableRef("d", "t")
