@@ -183,13 +183,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         over = tuple(
             index for index in live.indexes if keys & {one.lower() for one in index.columns}
         )
-        plan = make_plan(
-            self._database(kept),
-            self._database(replace(live, indexes=over)),
-            prune=True,
-            all_tables=False,
-        )
-        self._apply(*plan.steps)
+        self._apply(*self._plan(kept, replace(live, indexes=over), prune=True))
         self._drop(fill_table(live.id, key))
 
     @ends_in_its_message
@@ -391,8 +385,6 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         columns = tuple(
             column for column in after.columns if not _is_same(before.column(column.key), column)
         )
-        # All of them are dropped and created anew; an interrupted run may have dropped some.
-        rebuilds = bool(renames or columns) and not self.connection.engine.alters_indexed_tables
         was = [(index, _renamed(index, new_keys)) for index in before.indexes]
         gone = _gone(live, was, after.indexes, by_name=by_name)
         # Do not create an index over a column that is ahead, whose type a later migration or
@@ -401,19 +393,21 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         there = {new_keys.get(column.key, column.key): column for column in live.columns}
         there = {key: column for key, column in there.items() if fits(column, after.column(key))}
         there |= {column.key: column for column in columns}
+        concerned = _concerned(
+            live, [renamed for _index, renamed in was], after, columns, by_name=by_name
+        )
+        if not self.connection.engine.alters_indexed_tables and (
+            renames or any(before.column(column.key) for column in columns)
+        ):
+            # All are dropped and created anew; an interrupted run may have dropped some.
+            concerned = after.indexes
         wanted = replace(
             after,
             id=live.id,
             columns=columns,
             indexes=tuple(
                 index
-                for index in (
-                    after.indexes
-                    if rebuilds
-                    else _concerned(
-                        live, [renamed for _index, renamed in was], after, columns, by_name=by_name
-                    )
-                )
+                for index in concerned
                 if {key for key in index.columns if key not in SYSTEM_COLUMNS}.issubset(there)
             ),
             permissions=frozenset(),
@@ -455,17 +449,18 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             columns=tuple(column for column in live.columns if column not in unwritten),
             indexes=tuple(index for index in live.indexes if index.key not in gone),
         )
-        marks = self._marks(kept, wanted)
-        plan = make_plan(
+        steps = self._plan(wanted, kept, *self._marks(kept, wanted), renames=renames)
+        # Hidden columns of other constraints are not part of the description.
+        return [*dropped, *(step for step in steps if not isinstance(step, NoLongerWritten))]
+
+    def _plan(self, wanted: Table, *live: Table, **options: Any) -> tuple[Step, ...]:
+        return make_plan(
             self._database(wanted),
-            self._database(kept, *marks),
-            renames=renames,
+            self._database(*live),
             all_tables=False,
             engine=self.connection.engine,
-        )
-        # Hidden columns of other constraints are not part of the description.
-        steps = [step for step in plan.steps if not isinstance(step, NoLongerWritten)]
-        return [*dropped, *steps]
+            **options,
+        ).steps
 
     def _marks(self, live: Table, wanted: Table) -> list[Table]:
         """Return the marks left by a run that was killed (see ``schema.apply``)."""
@@ -508,9 +503,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         elif not self._has_rows(live.id):
             # After an interrupted operation the table has no rows. A table with rows is in the
             # state that later operations or appwrite_migrate left.
-            missing = make_plan(
-                self._database(wanted), self._database(live), all_tables=False
-            ).steps
+            missing = self._plan(wanted, live)
             self._apply(
                 *(step for step in missing if isinstance(step, (CreateColumn, CreateIndex)))
             )
@@ -603,7 +596,7 @@ def _is_as_described(live: Column, wanted: Column | None) -> bool:
 
 def _concerned(
     live: Table, was: Iterable[Index], after: Table, columns: Iterable[Column], *, by_name: bool
-) -> list[Index]:
+) -> tuple[Index, ...]:
     """
     Return the indexes that the change affects.
 
@@ -617,11 +610,11 @@ def _concerned(
     }
     displaced = {index.definition for index in live.indexes if index.key in new}
     changed = {column.key for column in columns}
-    return [
+    return tuple(
         index
         for index in after.indexes
         if index.key in new or index.definition in displaced or changed & set(index.columns)
-    ]
+    )
 
 
 def _renamed(index: Index, new_keys: Mapping[str, str]) -> Index:

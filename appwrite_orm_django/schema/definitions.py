@@ -204,6 +204,10 @@ class Column:
         return text
 
 
+#: The types of indexes whose columns and orders the server compares with each other.
+COMPARED = frozenset({"key", "unique"})
+
+
 @dataclass(frozen=True, slots=True)
 class Index:
     """
@@ -228,6 +232,21 @@ class Index:
     def is_lost(self) -> bool:
         """Whether the server lists the index but cannot delete it, since it does not exist."""
         return self.status == "stuck" and self.error == "Index not found"
+
+    def excludes(self, other: Index) -> bool:
+        """
+        Return whether an engine that takes no identical indexes refuses one because of the other.
+
+        It refuses a second index of the types ``COMPARED`` over the same columns and with the same
+        orders, in whatever sequence, and a second fulltext index of a table.
+        """
+        if "fulltext" in {self.type, other.type}:
+            return self.type == other.type
+        return (
+            COMPARED.issuperset({self.type, other.type})
+            and set(self.columns) == set(other.columns)
+            and set(self.orders or ("ASC",)) == set(other.orders or ("ASC",))
+        )
 
     @property
     def definition(self) -> tuple[object, ...]:

@@ -73,7 +73,7 @@ class _Rehearsed(Work):
         return True
 
     def fill(self, table: str, key: str, value: Any, *, only_older: bool) -> None:
-        rows.fill(self.transport, self.ref(table), key, value)
+        rows.fill(self.transport, self.ref(table), key, value, engine=self.engine)
 
     def fill_unique(self, table: str, hidden: Sequence[Hidden]) -> None:
         # As for copies; the preflight has looked for duplicates.

@@ -27,7 +27,6 @@ Model = type[models.Model]
 
 #: Names that the server rejects (recording indexes-errors).
 _RESERVED = frozenset({"primary"})
-_COMPARED = frozenset({"key", "unique"})
 
 
 def indexes_for(
@@ -67,7 +66,6 @@ def indexes_for(
         *_field_indexes(model, refused),
     ]
     chosen: dict[tuple[str, ...], Index] = {}
-    searched: Index | None = None
     # Unique indexes come before plain ones, because they serve queries just as well.
     for index in sorted(wanted, key=lambda index: index.type != "unique"):
         refused += (
@@ -82,23 +80,22 @@ def indexes_for(
         if index.columns in chosen or index.columns == ("$id",):
             continue
         if not engine.takes_identical_indexes:
-            if (other := _identical(index, chosen.values())) is not None:
+            other = next((one for one in chosen.values() if one.excludes(index)), None)
+            if other is not None and index.type == "fulltext":
+                refused.append(
+                    UnsupportedModel(
+                        f"{model._meta.label}: {other.key} and {index.key} are fulltext indexes; "
+                        f"on {engine.label} a table has one at most.\n"
+                        "Way out: drop one of them."
+                    )
+                )
+            elif other is not None:
                 # The other one serves the same queries, and excludes the same rows.
                 notes.append(
                     f"{model._meta.label}: the index {index.key} is left out; on {engine.label}, "
                     f"{other.key} over the same columns excludes another one."
                 )
                 continue
-            if index.type == "fulltext":
-                if searched is not None:
-                    refused.append(
-                        UnsupportedModel(
-                            f"{model._meta.label}: {searched.key} and {index.key} are fulltext "
-                            f"indexes; on {engine.label} a table has one at most.\n"
-                            "Way out: drop one of them."
-                        )
-                    )
-                searched = index
         chosen[index.columns] = (
             index
             if index.lengths
@@ -108,22 +105,6 @@ def indexes_for(
         raise UnsupportedModel.of(refused)
     notes += _unchecked_constraints(model, constraints)
     return tuple(chosen.values()), tuple(notes)
-
-
-def _identical(index: Index, others: Iterable[Index]) -> Index | None:
-    """Return an index that excludes another one with its columns, in whatever order."""
-    if index.type not in _COMPARED:
-        return None
-    return next(
-        (
-            other
-            for other in others
-            if other.type in _COMPARED
-            and set(other.columns) == set(index.columns)
-            and set(other.orders or ("ASC",)) == set(index.orders or ("ASC",))
-        ),
-        None,
-    )
 
 
 def _unique_indexes(

@@ -107,13 +107,14 @@ def migrate(
         plan: a plan that ``plan_for`` has just returned; computed by default.
         progress: called with each finished step.
         agree: called with each plan before it is carried out; False ends the migration.
-        how: ``refuse_outside``, ``deadline_s``, ``engine``, ``hidden``, ``clock`` and ``sleep`` of
+        how: ``refuse_outside``, ``deadline_s``, ``hidden``, ``clock`` and ``sleep`` of
             ``Application``.
 
     Raises:
         NotAvailable: as in ``Application.run``, or a difference remains after three rounds.
         DuplicateRows, UnconvertibleRows, MissingValues, AppwriteError: as in ``Application.run``.
     """
+    options = options or Options()
     plan = plan or plan_for(transport, wanted, options)
     notes: list[str] = []
     for _round in range(MAX_ROUNDS):
@@ -121,9 +122,9 @@ def migrate(
             return notes
         if not agree(plan):
             return [*notes, *(f"Not done: {step.sign} {step}." for step in plan.steps)]
-        notes += Application(transport, plan, progress=progress, **how).run().notes
-        if options is not None:
-            options = replace(options, verify_unique=False)  # this run has
+        run = Application(transport, plan, engine=options.engine, progress=progress, **how)
+        notes += run.run().notes
+        options = replace(options, verify_unique=False)  # this run has
         plan = plan_for(transport, wanted, options)
     if not plan.steps:
         return notes

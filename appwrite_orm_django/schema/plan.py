@@ -14,7 +14,7 @@ from dataclasses import replace
 from appwrite_orm_django.engines import MARIADB, Engine
 
 from .comparison import same_rules, same_storage
-from .definitions import Column, Database, Index, Table
+from .definitions import COMPARED, Column, Database, Index, Table
 from .encodings import plain, reads_alike
 from .errors import UnsupportedModel
 from .limits import characters_of
@@ -58,8 +58,6 @@ Renames = Mapping[tuple[str, str], str]
 #: The names of the marks, by id.
 Marks = Mapping[str, str]
 
-# The types of indexes that the server compares with each other.
-_COMPARED = frozenset({"key", "unique"})
 _SYSTEM_KEYS = {key.lower() for key in SYSTEM_COLUMNS}
 
 
@@ -107,8 +105,8 @@ def make_plan(
             steps.append(CreateTable(table.id, table))
             continue
         needed, extra = _compare_tables(table, known, renames or {}, marks, engine)
-        if not engine.alters_indexed_tables and not prune and any(map(_alters, needed)):
-            _refuse_unknown_indexes(table.id, extra)
+        if not prune:
+            _refuse_unknown_indexes(table.id, needed, extra, engine)
         steps += needed
         steps += _to_fill(table, known, needed, everything=verify_unique)
         (steps if prune else left).extend(extra)
@@ -228,13 +226,33 @@ def _alters(step: Step) -> bool:
     return isinstance(step, (RenameColumn, ReplaceColumn))
 
 
-def _refuse_unknown_indexes(table: str, extra: Iterable[Step]) -> None:
-    for step in extra:
-        if isinstance(step, DropIndex) and step.index.type in _COMPARED:
+def _refuse_unknown_indexes(
+    table: str, needed: Iterable[Step], extra: Iterable[Step], engine: Engine
+) -> None:
+    """
+    Check that no index without a model prevents a step.
+
+    It is neither dropped, nor dropped and created again: a run that was stopped in between would
+    leave no trace of it.
+    """
+    unknown = [step.index for step in extra if isinstance(step, DropIndex)]
+    if not unknown or (engine.alters_indexed_tables and engine.takes_identical_indexes):
+        return
+    for step in needed:
+        if _alters(step) and not engine.alters_indexed_tables:
+            prevented = "no column can be renamed or resized"
+            others = (index for index in unknown if index.type in COMPARED)
+        elif isinstance(step, CreateIndex) and not engine.takes_identical_indexes:
+            prevented = f"the index {step.index.key} {step.index} cannot be created"
+            others = (index for index in unknown if index.excludes(step.index))
+        else:
+            continue
+        if (other := next(others, None)) is not None:
             raise UnsupportedModel(
-                f"{table}: no column can be renamed or resized while the table has the index "
-                f"{step.index.key} ({', '.join(step.index.columns)}), which no model has.\n"
-                "Way out: drop it (appwrite_migrate --prune), or add it to Meta.indexes."
+                f"{table}: on {engine.label}, {prevented} while the table has the index "
+                f"{other.key} {other}, which no model has.\n"
+                "Way out: drop it, in the console or with appwrite_migrate --prune, or add it to "
+                "the model."
             )
 
 
@@ -282,6 +300,21 @@ def _compare_tables(
     anew = not engine.alters_indexed_tables and any(map(_alters, steps))
     index_steps, extra_indexes = _compare_indexes(wanted, live, dropped, changed, marks, anew=anew)
     steps += index_steps
+    if not engine.takes_identical_indexes:
+        created = [step.index for step in index_steps if isinstance(step, CreateIndex)]
+        # No loss: another index over the same columns serves the same queries, and the values of a
+        # hidden column of ours are written and checked anew if its constraint comes back.
+        idle = [
+            step
+            for step in extra_indexes
+            if isinstance(step, DropIndex)
+            and (
+                (anew and any(map(is_hidden, step.index.columns)))
+                or (step.index.type == "key" and any(map(step.index.excludes, created)))
+            )
+        ]
+        steps += idle
+        extra_indexes = [step for step in extra_indexes if step not in idle]
     steps += _compare_options(wanted, live)
     return steps, [*extra_indexes, *extra]
 
@@ -471,7 +504,7 @@ def _compare_indexes(
             or known.key in broken
             or _definition(known, wanted) != _definition(index, wanted)
             or changed & _keys(known)
-            or (anew and known.type in _COMPARED)
+            or (anew and known.type in COMPARED)
         ):
             steps += [
                 DropIndex(live.id, known, replaced=True, broken=known.key in broken),

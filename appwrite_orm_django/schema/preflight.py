@@ -8,6 +8,7 @@ from typing import Any
 
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.engines import Engine
 
 from . import rows
 from .comparison import narrows
@@ -33,7 +34,7 @@ from .unique import HiddenValues, equal_rows, values_with
 def refuse(
     transport: Transport,
     plan: Plan,
-    fold: rows.Fold,
+    engine: Engine,
     hidden: HiddenValues | None = None,
     *,
     outside: bool = False,
@@ -61,7 +62,12 @@ def refuse(
         if isinstance(step, ReplaceColumn):
             replaced[step.table, step.after.key] = step
             rows.refuse_unconvertible(
-                transport, ref, step.before, step.after, now[step.table].get(step.before.key)
+                transport,
+                ref,
+                step.before,
+                step.after,
+                now[step.table].get(step.before.key),
+                written_on=engine,
             )
         elif isinstance(step, ReadOtherwise) and step.key == ROW_ID:
             rows.refuse_other_ids(transport, ref, step.before, step.after)
@@ -71,7 +77,7 @@ def refuse(
             rows.refuse_unconvertible(
                 transport, ref, step.before, step.after, now[step.table].get(step.before.key)
             )
-    _refuse_missing(transport, plan, now)
+    _refuse_missing(transport, plan, now, engine)
     new = {
         (step.table, step.column.key): step.column
         for step in plan.steps
@@ -97,7 +103,15 @@ def refuse(
                 continue  # rows without a value are not duplicates
         converters = {key[1]: _converter(replaced[key]) for key in keys if key in replaced}
         converters |= {key[1]: _filler(filled[key]) for key in keys if key in filled}
-        refuse_duplicates(transport, ref, step.index, fold, now[step.table], converters, constants)
+        refuse_duplicates(
+            transport,
+            ref,
+            step.index,
+            engine.equality_key,
+            now[step.table],
+            converters,
+            constants,
+        )
     for step in plan.steps:
         if isinstance(step, FillUnique) and step.column.hidden is not None:
             reads = [(step.table, key) for key in step.column.hidden.reads]
@@ -189,7 +203,9 @@ def _filler(column: Column) -> Callable[[Any], Any]:
     return lambda value: _given(column) if value is None else value
 
 
-def _refuse_missing(transport: Transport, plan: Plan, now: Mapping[str, Mapping[str, str]]) -> None:
+def _refuse_missing(
+    transport: Transport, plan: Plan, now: Mapping[str, Mapping[str, str]], engine: Engine
+) -> None:
     missing: dict[str, dict[str, int]] = defaultdict(dict)
     # Rows that an earlier run did not fill are filled before the column becomes required.
     to_fill = {(step.table, step.column.key) for step in plan.steps if isinstance(step, FillColumn)}
@@ -214,7 +230,9 @@ def _refuse_missing(transport: Transport, plan: Plan, now: Mapping[str, Mapping[
             column, count = step.after, rows.count_without_value(transport, ref, key)
         else:
             continue
-        if count and _fitting(step.table, column) is None and column.required:
+        value = _fitting(step.table, column) if count else None
+        rows.refuse_operator_default(ref, column.key, value, engine)
+        if count and value is None and column.required:
             missing[step.table][column.key] = count
     for table, columns in missing.items():
         raise missing_values(table, columns)

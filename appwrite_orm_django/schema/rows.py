@@ -35,6 +35,7 @@ from appwrite_orm_django.client.queries import (
 )
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.engines import MARIADB, Engine
 
 from .conversion import CannotConvert, convert, convert_one, has_equals, meaning
 from .definitions import Column, Encoding
@@ -104,7 +105,12 @@ def count_outside(transport: Transport, table: TableRef, column: Column) -> int:
 
 
 def fill(
-    transport: Transport, table: TableRef, column: str, value: Any, until: str | None = None
+    transport: Transport,
+    table: TableRef,
+    column: str,
+    value: Any,
+    until: str | None = None,
+    engine: Engine = MARIADB,
 ) -> None:
     """
     Set a column to a value in all rows where it is null, 1,000 at a time.
@@ -116,7 +122,9 @@ def fill(
 
     Raises:
         DuplicateRows: a unique index over the column forbids it; no row was changed.
+        UnconvertibleRows: the server would destroy the value; no row was changed.
     """
+    refuse_operator_default(table, column, value, engine)
     which = [is_null(column)] + (
         [less_than_equal("$createdAt", until)] if until is not None else []
     )
@@ -135,6 +143,21 @@ def fill(
             f"{broken.key} forbids it.\n"
             "Give each row its own value in a data migration and run the migration again."
         ) from error
+
+
+def refuse_operator_default(table: TableRef, column: str, value: Any, engine: Engine) -> None:
+    """
+    Check that the server would not destroy a value that is written to rows.
+
+    Raises:
+        UnconvertibleRows: it would.
+    """
+    if looks_like_operator(value) and not engine.keeps_operator_text:
+        raise UnconvertibleRows(
+            f"{table.table}.{column}: rows cannot get the default {value!r}: Appwrite takes it for "
+            f"an operator, and on {engine.label} destroys the value.\n"
+            "Give the field another default, or null=True."
+        )
 
 
 def _fill(
@@ -253,7 +276,9 @@ def _same(value: Any) -> Any:
     return value
 
 
-def copy(transport: Transport, table: TableRef, before: Column, after: Column) -> None:
+def copy(
+    transport: Transport, table: TableRef, before: Column, after: Column, engine: Engine = MARIADB
+) -> None:
     """
     Copy the values of the old column to the new one.
 
@@ -265,7 +290,7 @@ def copy(transport: Transport, table: TableRef, before: Column, after: Column) -
         UnconvertibleRows: values do not fit, or the server rejects one. The error names at most
             five; the old column is unchanged.
     """
-    refuse_unconvertible(transport, table, before, after)
+    refuse_unconvertible(transport, table, before, after, written_on=engine)
     for page in pages(transport, table, [before.key, after.key]):
         groups: dict[str, tuple[Any, list[str]]] = {}
         for row in page:
@@ -377,13 +402,21 @@ def _delete(transport: Transport, table: TableRef, row_id: str) -> None:
 
 
 def refuse_unconvertible(
-    transport: Transport, table: TableRef, before: Column, after: Column, now: str | None = None
+    transport: Transport,
+    table: TableRef,
+    before: Column,
+    after: Column,
+    now: str | None = None,
+    *,
+    written_on: Engine | None = None,
 ) -> None:
     """
     Check that the value of every row can be converted to the new column.
 
     Args:
         now: the current key of the old column, if it is about to be renamed.
+        written_on: the rules of the engine if the values are about to be written; None if they stay
+            where they are.
 
     Raises:
         UnconvertibleRows: some values cannot be converted; the error names at most five.
@@ -392,9 +425,13 @@ def refuse_unconvertible(
     key = now or before.key
     for row in every_row(transport, table, [key]):
         try:
-            convert(row[key], before, after)
+            value, reason = convert(row[key], before, after), ""
         except CannotConvert as error:
-            refused.append(f"{row['$id']} has {_shown(row[key], before)}: {error}")
+            value, reason = None, str(error)
+        if written_on and not written_on.keeps_operator_text and looks_like_operator(value):
+            reason = f"Appwrite takes it for an operator, and on {written_on.label} destroys it"
+        if reason:
+            refused.append(f"{row['$id']} has {_shown(row[key], before)}: {reason}")
             if len(refused) == MAX_SHOWN:
                 break
     if refused:

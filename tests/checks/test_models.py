@@ -28,10 +28,9 @@ from appwrite_orm_django.fields import ArrayField, EnumField, PermissionsField
 from appwrite_orm_django.indexes import AppwriteIndex
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.from_models import models_of, read_models
-from appwrite_orm_django.schema.migrate import migrate
 from appwrite_orm_django.schema.own_tables import with_own_tables
 from tests.library.models import Book
-from tests.schema.conftest import a_server, connect
+from tests.schema.conftest import a_server, connect, migrate
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference" / "checks.md"
 ENTRY = {"ENGINE": "appwrite_orm_django.backend", "HOST": "local:", "NAME": "shop"}

@@ -21,10 +21,9 @@ from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.contrib.exports import BadFile, export_rows, import_rows, resume_point
 from appwrite_orm_django.schema.definitions import Column, Database, Encoding, Index, Table
 from appwrite_orm_django.schema.from_server import read_database
-from appwrite_orm_django.schema.migrate import migrate
 from appwrite_orm_django.schema.own_tables import CLAIMS, with_own_tables
 from appwrite_orm_django.schema.records import read_recorded
-from tests.schema.conftest import Counter, a_server, connect
+from tests.schema.conftest import Counter, a_server, connect, migrate
 from tests.schema.killing import Killed
 from tests.settled import settle
 

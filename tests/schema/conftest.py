@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -15,19 +14,20 @@ from appwrite_local.adapter import LocalAdapter
 from appwrite_local.messages import Request, Response
 from appwrite_local.server import LocalServer
 from appwrite_orm_django.client.transport import RequestRecord, Transport
-from appwrite_orm_django.engines import ENGINES
+from appwrite_orm_django.engines import ENGINES, Engine
+from appwrite_orm_django.schema import dry_run
 from appwrite_orm_django.schema import migrate as schema_migrate
+from appwrite_orm_django.schema import plan as schema_plan
 from appwrite_orm_django.schema.definitions import Database
-from appwrite_orm_django.schema.migrate import Options
+from appwrite_orm_django.schema.dry_run import Write
+from appwrite_orm_django.schema.steps import Plan
 from appwrite_orm_django.schema.wire import INLINE_OLD
 from tests import real
+from tests.kinds import KINDS
 from tests.real.names import RealServer
 
-#: The rules of the local servers in these tests.
-ENGINE = ENGINES[settings.ENGINE]
-_numbers = itertools.count()
-#: Rules that see no duplicates, as if other clients wrote them later.
-BLIND = replace(ENGINE, equality_key=lambda text: f"{text} {next(_numbers)}")
+#: The rules of the servers in these tests.
+ENGINE = ENGINES[server.text if (server := real.server()) else settings.ENGINE]
 ENDPOINT = "http://local.invalid/v1"
 
 
@@ -88,11 +88,35 @@ def a_server(**options: Any) -> Any:
     return LocalServer(**{"index_lag": 0, "engine": settings.ENGINE, **options})
 
 
+OPERATORS_ARE_KEPT = pytest.mark.engine(
+    "mariadb", "postgresql", reason="an update destroys text that looks like an operator"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options(schema_migrate.Options):
+    engine: Engine = ENGINE
+
+
+def make_plan(wanted: Database, live: Database | None, **options: Any) -> Plan:
+    return schema_plan.make_plan(wanted, live, **{"engine": ENGINE, **options})
+
+
+def plan_for(transport: Transport, wanted: Database, options: Options | None = None) -> Plan:
+    return schema_migrate.plan_for(transport, wanted, options or Options())
+
+
 def migrate(
-    transport: Transport, wanted: Database, options: Options | None = None, **how: Any
+    transport: Transport,
+    wanted: Database,
+    options: Options | None = None,
+    **how: Any,
 ) -> list[str]:
-    """Migrate a server of this run's engine."""
-    return schema_migrate.migrate(transport, wanted, options, **{"engine": ENGINE, **how})
+    return schema_migrate.migrate(transport, wanted, options or Options(), **how)
+
+
+def requests_of(transport: Transport, plan: Plan, *hidden: Any, **how: Any) -> list[Write]:
+    return dry_run.requests_of(transport, plan, *hidden, **{"engine": ENGINE, **how})
 
 
 def connect(server: LocalServer | RealServer) -> Transport:
@@ -103,7 +127,11 @@ def connect(server: LocalServer | RealServer) -> Transport:
     return transport
 
 
-@pytest.fixture(params=["1.9", "2.x"])
+#: The feature levels that are known on the engine of this run.
+LEVELS = tuple(level for level in ("1.9", "2.x") if real.server() or (level, ENGINE.name) in KINDS)
+
+
+@pytest.fixture(params=LEVELS)
 def level(request: pytest.FixtureRequest) -> str:
     if real.server() and request.param != real.level():
         pytest.skip(f"another kind of server ({request.param})")

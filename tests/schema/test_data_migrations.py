@@ -27,10 +27,9 @@ from appwrite_orm_django.management.commands.migrate import Command as MigrateCo
 from appwrite_orm_django.schema.errors import DuplicateRows
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.from_server import read_database
-from appwrite_orm_django.schema.migrate import Options, plan_for
 from appwrite_orm_django.schema.names import OWN_TABLES
 from tests.library.models import Author, Book
-from tests.schema.conftest import a_server, connect
+from tests.schema.conftest import Options, a_server, connect, plan_for
 
 TAG = TableRef("library", "library_tag")
 MARK = pytest.mark.django_db(

@@ -13,11 +13,10 @@ from appwrite_orm_django.schema.definitions import Column, Database, Index, Tabl
 from appwrite_orm_django.schema.errors import NotAvailable
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.from_server import read_database
-from appwrite_orm_django.schema.migrate import plan_for
 from appwrite_orm_django.schema.model_source import model_source
 from tests.doctor.deviations import DeviatingServer, Handle, body_of
 
-from .conftest import connect, migrate
+from .conftest import connect, migrate, plan_for
 
 Described = dict[str, Any]
 pytestmark = pytest.mark.local_only("answers otherwise than a server does")

@@ -26,12 +26,11 @@ from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.encodings import as_recorded
 from appwrite_orm_django.schema.from_models import read_models
 from appwrite_orm_django.schema.from_server import read_database
-from appwrite_orm_django.schema.migrate import Options, plan_for
 from appwrite_orm_django.schema.own_tables import ENCODINGS
 from appwrite_orm_django.schema.records import read_recorded
 from appwrite_orm_django.schema.steps import DropTable, ReadOtherwise, ReplaceColumn
 
-from .conftest import connect, migrate
+from .conftest import Options, connect, migrate, plan_for
 from .killing import Killed, a_killable_server
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)

@@ -19,19 +19,17 @@ from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.backend.execution import hidden_columns
 from appwrite_orm_django.backend.execution.hidden_columns import HiddenValues
 from appwrite_orm_django.client import rows
-from appwrite_orm_django.engines import MARIADB
 from appwrite_orm_django.schema.definitions import Table
-from appwrite_orm_django.schema.dry_run import requests_of
 from appwrite_orm_django.schema.from_models import read_models
 from appwrite_orm_django.schema.from_server import read_database
-from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.model_source import model_source
 from appwrite_orm_django.schema.names import is_hidden
 from appwrite_orm_django.schema.records import read_recorded
+from tests.schema.conftest import ENGINE, LEVELS, Options, migrate, plan_for, requests_of
 
 from .killing import a_killable_server
 from .migration_histories import models_of_state
-from .test_migration_histories import APPWRITE, LEVELS, databases
+from .test_migration_histories import APPWRITE, databases
 from .test_operations import after, ends, indexes, live_table, model_of, thing, unblocked, with_rows  # noqa: F401 - a fixture
 
 EVEN = UniqueConstraint(fields=["n"], condition=Q(f=True), name="one_n")
@@ -62,7 +60,7 @@ def transport() -> Any:
 
 def wanted(state: ProjectState) -> Any:
     filled = partial(fill_of, connection=connections[APPWRITE])
-    return read_models("d", models_of_state(state), filled, engine=MARIADB)
+    return read_models("d", models_of_state(state), filled, engine=ENGINE)
 
 
 def left_to_do(state: ProjectState, **options: Any) -> list[str]:

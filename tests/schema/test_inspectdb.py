@@ -22,11 +22,9 @@ from appwrite_orm_django.schema.definitions import Column, Database, Encoding, I
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.limits import index_lengths
-from appwrite_orm_django.schema.migrate import plan_for
 from appwrite_orm_django.schema.model_source import model_source
 from appwrite_orm_django.schema.own_tables import with_own_tables
-from appwrite_orm_django.schema.plan import make_plan
-from tests.schema.conftest import a_server, connect, migrate
+from tests.schema.conftest import a_server, connect, make_plan, migrate, plan_for
 from tests.settled import columns as column_routes
 from tests.settled import indexes as index_routes
 from tests.settled import settle

@@ -19,11 +19,10 @@ from appwrite_orm_django.schema.errors import (
     UnconvertibleRows,
 )
 from appwrite_orm_django.schema.from_models import models_of, read_models
-from appwrite_orm_django.schema.migrate import Options, plan_for
 from appwrite_orm_django.schema.names import replacement_key
 from appwrite_orm_django.schema.steps import ChangeColumn, Plan
 from appwrite_orm_django.schema.waiting import Waiter
-from tests.schema.conftest import BLIND, ENGINE, connect, migrate
+from tests.schema.conftest import ENGINE, OPERATORS_ARE_KEPT, Options, connect, migrate, plan_for
 from tests.schema.killing import Killed
 from tests.settled import indexes as index_routes
 from tests.settled import settled_database
@@ -295,11 +294,12 @@ class TestReplacedColumns:
                 [1, None],
                 ["1", None],
             ),
-            (
+            pytest.param(
                 Column("c", "varchar", 60),
                 Column("c", "longtext"),
                 ['{"method":"toggle"}', "x"],
                 ['{"method":"toggle"}', "x"],
+                marks=OPERATORS_ARE_KEPT,
             ),
             (
                 Column("c", "varchar", 10),
@@ -369,7 +369,7 @@ class TestReplacedColumns:
 
     def test_stopped_at_every_write(self, make_server):
         wanted = with_columns(
-            Column("c", "integer", required=True, min=0, max=99),
+            Column.enum("c", ("5", "42"), required=True),
             self.OTHER,
             indexes=[Index("u", "unique", ("c",))],
         )
@@ -379,7 +379,7 @@ class TestReplacedColumns:
             finished = run_with_a_stop(transport, wanted, survives)
             assert migrate(transport, wanted) == []
             assert plan_for(transport, wanted).steps == ()
-            assert [row["c"] for row in rows.list_rows(transport, REF)["rows"]] == [5, 42]
+            assert [row["c"] for row in rows.list_rows(transport, REF)["rows"]] == ["5", "42"]
             if finished:
                 return
         pytest.fail("more writes than expected")
@@ -391,9 +391,11 @@ class TestIndexes:
 
     def test_duplicates_are_listed_before_a_unique_index_is_made(self, transport):
         migrate(transport, with_columns(self.NAME))
-        names = ["Tea", "tea", "Coffee", None, None, "Käse", "KASE "]
-        if not ENGINE.folds_text:
-            names = ["tea", "tea", "Tea", None, None, "KASE ", "KASE ", "KASE", "Käse"]
+        names = (
+            ["Tea", "tea", "Coffee", None, None, "Käse", "KASE "]
+            if ENGINE.folds_text
+            else ["tea", "tea", "Coffee", None, None, "KASE ", "KASE "]
+        )
         rows.create_rows(
             transport, REF, [{"$id": f"r{n}", "name": name} for n, name in enumerate(names)]
         )
@@ -415,22 +417,23 @@ class TestIndexes:
             rows.create_row(transport, REF, "r2", {"name": "TEA" if ENGINE.folds_text else "Tea"})
 
     def test_an_index_that_is_available_and_does_not_bite_is_found_out(self, transport):
-        """With rules that see no duplicates where the server does."""
+        """With a fold that sees no duplicates where the server does."""
         migrate(transport, with_columns(self.NAME))
         rows.create_rows(
             transport,
             REF,
             [
                 {"$id": "r0", "name": None},
-                {"$id": "r1", "name": "tea"},
-                {"$id": "r2", "name": "tea"},
+                {"$id": "r1", "name": "Tea"},
+                {"$id": "r2", "name": "tea" if ENGINE.folds_text else "Tea"},
             ],
         )
+        blind = Options(engine=replace(ENGINE, equality_key=lambda _text: object()))
         with pytest.raises(
             DuplicateRows,
             match=r"calls the unique index name_uniq \(name\) available but does not enforce it",
         ):
-            migrate(transport, with_columns(self.NAME, indexes=[self.UNIQUE]), engine=BLIND)
+            migrate(transport, with_columns(self.NAME, indexes=[self.UNIQUE]), blind)
         assert live(transport).table("product").indexes == ()
         assert len(rows.list_rows(transport, REF)["rows"]) == 3
 
@@ -471,7 +474,13 @@ class TestRename:
         migrate(transport, before)
         rows.create_row(transport, REF, "r", {"a": "x"})
         renames = Options(renames={("product", "b"): "a"})
-        assert [f"{step.sign} {step}" for step in plan_for(transport, after, renames).steps] == [
+        steps = [f"{step.sign} {step}" for step in plan_for(transport, after, renames).steps]
+        if not ENGINE.alters_indexed_tables:
+            assert (steps.pop(0), steps.pop()) == (
+                "- index product.i key (b)",
+                "+ index product.i key (b)",
+            )
+        assert steps == [
             "~ column product.a renamed to b",
             "~ column product.b varchar(10) -> varchar(30)",
         ]

@@ -25,11 +25,10 @@ from appwrite_orm_django.engines import ENGINES, Engine
 from appwrite_orm_django.schema.errors import MissingValues, UnconvertibleRows
 from appwrite_orm_django.schema.from_models import read_models
 from appwrite_orm_django.schema.from_server import read_database
-from appwrite_orm_django.schema.migrate import Options, plan_for
 from tests import real
 from tests.twin.base import DatabaseWrapper as Twin
 
-from .conftest import connect, migrate
+from .conftest import LEVELS, Options, connect, migrate, plan_for
 from .killing import Killed, a_killable_server
 from .migration_histories import (
     APP,
@@ -49,7 +48,6 @@ from .migration_histories import (
 from .random_models import KINDS
 
 APPWRITE, SQLITE = "appwrite", "twin"
-LEVELS = ("1.9", "2.x")
 # A real server takes most of a minute for each.
 EXAMPLES = int(os.environ.get("MIGRATION_HISTORIES", "3" if real.server() else "15"))
 COMMON: dict[str, Any] = {

@@ -22,16 +22,14 @@ from appwrite_orm_django.schema.comparison import same_storage
 from appwrite_orm_django.schema.conversion import convert
 from appwrite_orm_django.schema.definitions import TEXT_TYPES, Column, Database
 from appwrite_orm_django.schema.definitions import value_of as fill_value
-from appwrite_orm_django.schema.dry_run import requests_of
 from appwrite_orm_django.schema.encodings import reads_alike
 from appwrite_orm_django.schema.errors import DuplicateRows, MissingValues, UnconvertibleRows
 from appwrite_orm_django.schema.from_server import read_database, read_table
-from appwrite_orm_django.schema.migrate import Options, plan_for
 from appwrite_orm_django.schema.names import OWN_TABLES
 from appwrite_orm_django.schema.records import read_recorded
 from appwrite_orm_django.schema.steps import Plan, RenameColumn, ReplaceColumn
 
-from .conftest import ENGINE, InlineServer, connect, migrate
+from .conftest import ENGINE, InlineServer, Options, connect, migrate, plan_for, requests_of
 from .killing import Killed, killable
 from .random_models import Change, changes, same_value, value_of
 

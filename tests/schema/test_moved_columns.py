@@ -8,7 +8,7 @@ column, and a run that is stopped anywhere is finished by the next one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -21,16 +21,15 @@ from appwrite_orm_django.client import errors, rows
 from appwrite_orm_django.client import tables as table_routes
 from appwrite_orm_django.client.queries import order_asc
 from appwrite_orm_django.client.references import TableRef
-from appwrite_orm_django.engines import MARIADB, POSTGRESQL
+from appwrite_orm_django.engines import MARIADB, POSTGRESQL, Engine
 from appwrite_orm_django.fields import RowIdField
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
-from appwrite_orm_django.schema.dry_run import requests_of
-from appwrite_orm_django.schema.migrate import Options, migrate, plan_for
 from appwrite_orm_django.schema.names import fill_table, move_mark
 from tests import real
 from tests.settled import settled_database
 
-from .conftest import connect
+from .conftest import Options as OptionsOfTheRun
+from .conftest import connect, migrate, plan_for, requests_of
 from .killing import Killed, a_killable_server
 from .migration_histories import APP, carry_out
 from .test_migration_histories import APPWRITE, databases
@@ -49,6 +48,11 @@ INDEXES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Options(OptionsOfTheRun):
+    engine: Engine = POSTGRESQL
+
+
 def database(*columns: Column, indexes: tuple[Index, ...] = ()) -> Database:
     return Database("d", (Table("t", "T", columns, indexes),))
 
@@ -59,7 +63,7 @@ def renamed(index: Index, key: str) -> Index:
 
 def fill(server: Any, *columns: Column, indexes: tuple[Index, ...] = ()) -> None:
     transport = connect(server)
-    migrate(transport, database(*columns, indexes=indexes), engine=POSTGRESQL)
+    migrate(transport, database(*columns, indexes=indexes), Options())
     made = {"made": MOMENTS[1]} if MADE in columns else {}
     rows.create_rows(
         transport,
@@ -119,7 +123,7 @@ def test_a_datetime_gets_another_key_without_a_rename(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(column_routes, "update_column", noted)
-        migrate(transport, wanted, options, engine=POSTGRESQL)
+        migrate(transport, wanted, options)
     assert not [body for type_, body in bodies if type_ == "datetime" and "newKey" in body]
     assert_done(server, wanted, options)
     assert values(server, after.key) == MOMENTS
@@ -133,7 +137,7 @@ def test_on_mariadb_it_is_renamed():
     made: list[Any] = []
     transport = connect(server)
     transport.add_listener(made.append)
-    migrate(transport, wanted, Options(renames=renames), engine=MARIADB)
+    migrate(transport, wanted, Options(renames=renames, engine=MARIADB))
     assert [record.method for record in made if record.method not in ("GET", "PUT")] == ["PATCH"]
 
 
@@ -141,7 +145,7 @@ def test_a_text_becomes_a_datetime(server: Any):
     """The successor is a datetime, and takes the key of the old column without a rename."""
     fill(server, Column("born", "varchar", 40), NAME)
     wanted = database(BORN, NAME)
-    migrate(connect(server), wanted, engine=POSTGRESQL)
+    migrate(connect(server), wanted, Options())
     assert_done(server, wanted, Options())
     assert values(server, "born") == MOMENTS
 
@@ -150,7 +154,7 @@ def test_what_is_required_stays_required(server: Any):
     fill(server, BORN, NAME, MADE)
     wanted = database(BORN, NAME, replace(MADE, key="created"))
     options = Options(renames={("t", "created"): "made"})
-    migrate(connect(server), wanted, options, engine=POSTGRESQL)
+    migrate(connect(server), wanted, options)
     assert_done(server, wanted, options)
     assert set(values(server, "created")) == {MOMENTS[1]}
 
@@ -199,7 +203,7 @@ def test_a_run_that_is_killed_anywhere_is_finished_by_the_next(change: str, afte
         return server
 
     def run(server: Any) -> None:
-        migrate(connect(server), wanted, options, engine=POSTGRESQL)
+        migrate(connect(server), wanted, options)
 
     number, died = 0, True
     while died:
@@ -221,7 +225,7 @@ def test_a_text_that_becomes_a_datetime_is_finished_by_the_next_run(after: bool)
         return server
 
     def run(server: Any) -> None:
-        migrate(connect(server), wanted, Options(prune=True), engine=POSTGRESQL)
+        migrate(connect(server), wanted, Options(prune=True))
 
     number, died = 0, True
     while died:
@@ -247,7 +251,7 @@ def test_a_move_is_finished_without_its_option_and_loses_nothing_to_pruning(serv
     fill(server, BORN, NAME)
     begun(server, copied=3)
     wanted = database(replace(BORN, key="birth"), NAME)
-    migrate(connect(server), wanted, Options(prune=True), engine=POSTGRESQL)
+    migrate(connect(server), wanted, Options(prune=True))
     assert_done(server, wanted, Options())
     assert values(server, "birth") == MOMENTS
 
@@ -260,7 +264,7 @@ def test_a_column_to_which_values_still_move_is_changed_again(server: Any, type_
     then = Column("birth", "varchar", 40) if type_ == "varchar" else Column("day", "datetime")
     renames = {} if type_ == "varchar" else {("t", "day"): "birth"}
     wanted, options = database(then, NAME), Options(prune=True, renames=renames)
-    migrate(connect(server), wanted, options, engine=POSTGRESQL)
+    migrate(connect(server), wanted, options)
     assert_done(server, wanted, options)
     assert values(server, then.key) == MOMENTS
 
@@ -273,7 +277,7 @@ def test_a_key_that_another_column_has_is_not_taken(server: Any):
     plan = plan_for(transport, wanted, Options(renames=renames))
     column_routes.create_column(transport, REF, "datetime", "birth", required=False)
     with pytest.raises(errors.AlreadyExists, match="birth"):
-        migrate(transport, wanted, Options(renames=renames), plan=plan, engine=POSTGRESQL)
+        migrate(transport, wanted, Options(renames=renames), plan=plan)
     assert values(server, "born") == MOMENTS
     assert settled_database(transport, "d").table(fill_table("t", "birth")) is None
 
@@ -373,7 +377,7 @@ def test_an_index_is_asked_for_again_while_the_server_does_not_know_its_column(
     monkeypatch.setattr(server, "handle", behind)
     wanted = database(BORN, NAME, indexes=(Index("i", "key", ("name",)),))
     pauses: list[float] = []
-    migrate(connect(server), wanted, engine=POSTGRESQL, sleep=pauses.append)
+    migrate(connect(server), wanted, Options(), sleep=pauses.append)
     assert_done(server, wanted, Options())
     assert len(refused) == 3
     assert pauses[:3] == sorted(pauses[:3])
@@ -397,7 +401,7 @@ def test_an_index_is_not_asked_for_for_ever(server: Any, monkeypatch: pytest.Mon
         migrate(
             connect(server),
             wanted,
-            engine=POSTGRESQL,
+            Options(),
             deadline_s=60,
             clock=lambda: now[0],
             sleep=sleep,

@@ -15,7 +15,6 @@ from appwrite_orm_django.schema.definitions import (
     Table,
 )
 from appwrite_orm_django.schema.names import OWN_TABLES, replacement_key
-from appwrite_orm_django.schema.plan import make_plan
 from appwrite_orm_django.schema.steps import (
     PHASES,
     ChangeColumn,
@@ -26,6 +25,7 @@ from appwrite_orm_django.schema.steps import (
     RenameColumn,
     ReplaceColumn,
 )
+from tests.schema.conftest import make_plan
 
 A = Column("a", "varchar", 10)
 B = Column("b", "integer")

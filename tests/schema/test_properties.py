@@ -14,11 +14,10 @@ from appwrite_orm_django.schema.definitions import Column, Database, Index, Tabl
 from appwrite_orm_django.schema.errors import DuplicateRows, MissingValues, UnconvertibleRows
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.limits import index_lengths
-from appwrite_orm_django.schema.migrate import Options, plan_for
 from appwrite_orm_django.schema.steps import DropColumn, ReplaceColumn
 from tests import real
 
-from .conftest import InlineServer, a_server, connect, migrate
+from .conftest import InlineServer, Options, a_server, connect, migrate, plan_for
 from .killing import Killed
 
 KEYS = ["a", "b", "c", "d"]

@@ -18,8 +18,7 @@ from appwrite_orm_django.fields import OneToOneRelationshipField, RelationshipFi
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.definitions import Column, Database, Table
 from appwrite_orm_django.schema.from_models import read_models
-from appwrite_orm_django.schema.migrate import Options, plan_for
-from tests.schema.conftest import Counter, connect, migrate
+from tests.schema.conftest import Counter, Options, connect, migrate, plan_for
 from tests.settled import columns as column_routes
 
 pytestmark = pytest.mark.django_db(databases=["appwrite"], transaction=True)

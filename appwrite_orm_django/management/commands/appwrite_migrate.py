@@ -228,7 +228,6 @@ class Command(WithKey, BaseCommand):
                 # user did not see.
                 agree=lambda current: agreed.issuperset(current.destructive),
                 deadline_s=options["timeout"],
-                engine=connection.engine,
                 hidden=HiddenValues(connection),
             )
         if advance is not None:

@@ -112,7 +112,7 @@ class Application:
         preflight.refuse(
             work.transport,
             work.plan,
-            work.engine.equality_key,
+            work.engine,
             work.hidden,
             outside=self._refuse_outside,
         )

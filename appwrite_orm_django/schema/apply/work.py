@@ -133,14 +133,14 @@ class Work:
             if only_older
             else None
         )
-        rows.fill(self.transport, self.ref(table), key, value, until)
+        rows.fill(self.transport, self.ref(table), key, value, until, self.engine)
 
     def fill_unique(self, table: str, hidden: Sequence[Hidden]) -> None:
         """Write the values of hidden columns to the rows that do not have them."""
         values_with(self.hidden).fill(table, hidden)
 
     def copy(self, step: ReplaceColumn, successor: Column) -> None:
-        rows.copy(self.transport, self.ref(step.table), step.before, successor)
+        rows.copy(self.transport, self.ref(step.table), step.before, successor, self.engine)
 
     # Waiting
 
