@@ -242,6 +242,12 @@ def _canonical(value: Any, *, folds: bool) -> list[str]:
     return ["number", str(int(value))]
 
 
+#: Compiling a statement takes longer than running it. By hidden column and text semantics.
+_statements: weakref.WeakKeyDictionary[HiddenColumn, dict[str, tuple[str, Any]]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
 class _Evaluation:
     """Evaluate the parts of a condition and the expressions of a hidden column, row by row."""
 
@@ -261,7 +267,14 @@ class _Evaluation:
             self._columns: list[LocalColumn] = [
                 column for column in self._table.columns if column.key in self._hidden.reads
             ]
-            self._sql, self._params = self._statement()
+            if self._database.folds and any(column.is_row_id for column in self._columns):
+                # The values of foreign keys are compared as texts, whatever their spelling.
+                for statement in self._table.collate_sql():
+                    self._raw.execute(statement)
+            statements = _statements.setdefault(self._hidden, {})
+            if (text := self._database.text) not in statements:
+                statements[text] = self._statement()
+            self._sql, self._params = statements[text]
             self._lent = stack.pop_all()
         return self
 

@@ -607,6 +607,42 @@ def test_a_value_has_the_same_digest_as_written_and_as_read(kind, expression, co
             editor.delete_model(Kind)
 
 
+def test_keys_in_a_condition_are_compared_as_the_engine_does(connect):
+    """A key that was written by hand may have another spelling than the row's."""
+    with isolate_apps("tests.library"):
+
+        class Author(models.Model):
+            id = models.CharField(max_length=20, primary_key=True)
+
+            class Meta:
+                app_label = "library"
+                db_table = "keys_author"
+
+        class Work(models.Model):
+            author = models.ForeignKey(Author, models.CASCADE)
+            title = models.CharField(max_length=9)
+
+            class Meta:
+                app_label = "library"
+                db_table = "keys_work"
+                constraints = [
+                    UniqueConstraint(
+                        fields=["title"], condition=Q(author="Ann"), name="title_of_ann"
+                    )
+                ]
+
+    connection = connect(**kind_settings("1.9", "mariadb", database="keys"))
+    with connection.schema_editor() as editor:
+        editor.create_model(Work)
+    works = Work._base_manager.using("appwrite")
+    works.create(author_id="ann", title="a")
+    assert works.filter(author="Ann").exists()
+    with pytest.raises(IntegrityError, match="title_of_ann"):
+        works.create(author_id="ANN", title="a")
+    with connection.schema_editor() as editor:
+        editor.delete_model(Work)
+
+
 @pytest.fixture
 def texts_only(connect):
     """A server that enforces unique indexes over texts alone, and a model that does not know."""
