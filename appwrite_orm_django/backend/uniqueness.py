@@ -14,7 +14,7 @@ import json
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db.models import BooleanField, Case, DecimalField, Model, Value, When
 from django.db.models.sql import Query
@@ -101,10 +101,9 @@ class Uniqueness:
         return known, tuple(unknown)
 
 
-#: What a model declared when its hidden columns were determined, and these, by engine.
-_known: weakref.WeakKeyDictionary[type[Model], dict[str, tuple[Any, Uniqueness]]] = (
-    weakref.WeakKeyDictionary()
-)
+#: The attribute of a model's options, by engine: what the model declared when its hidden columns were
+#: determined, and these. It ends with the model, as those of migrations' states do.
+_ATTRIBUTE = "appwrite_uniqueness"
 
 
 def uniqueness_of(model: type[Model] | None, engine: Engine) -> Uniqueness:
@@ -119,9 +118,10 @@ def uniqueness_of(model: type[Model] | None, engine: Engine) -> Uniqueness:
     concrete = model._meta.concrete_model or model
     options = concrete._meta
     declared = (options.constraints, options.unique_together, tuple(options.local_concrete_fields))
-    known = _known.setdefault(concrete, {}).get(engine.name)
+    by_engine = vars(options).setdefault(_ATTRIBUTE, {})
+    known = by_engine.get(engine.name)
     if known is not None and known[0] == declared:
-        return known[1]
+        return cast(Uniqueness, known[1])
     wanted = table_id(options.db_table)
     models = [
         other
@@ -135,7 +135,7 @@ def uniqueness_of(model: type[Model] | None, engine: Engine) -> Uniqueness:
     columns = {one.key: one for other in models for one in hidden_columns(other, engine)}
     found = Uniqueness(list(columns.values())) if columns else NOTHING
     copied = (list(options.constraints), options.unique_together, declared[2])
-    _known[concrete][engine.name] = (copied, found)
+    by_engine[engine.name] = (copied, found)
     for hidden in found.columns:
         _names[hidden.key] = hidden
     return found
@@ -144,7 +144,7 @@ def uniqueness_of(model: type[Model] | None, engine: Engine) -> Uniqueness:
 NOTHING = Uniqueness(())
 
 #: The hidden columns that this process has used, for the texts of errors.
-_names: dict[str, HiddenColumn] = {}
+_names: weakref.WeakValueDictionary[str, HiddenColumn] = weakref.WeakValueDictionary()
 
 
 def described(columns: Sequence[str]) -> HiddenColumn | None:
@@ -242,10 +242,8 @@ def _canonical(value: Any, *, folds: bool) -> list[str]:
     return ["number", str(int(value))]
 
 
-#: Compiling a statement takes longer than running it. By hidden column and text semantics.
-_statements: weakref.WeakKeyDictionary[HiddenColumn, dict[str, tuple[str, Any]]] = (
-    weakref.WeakKeyDictionary()
-)
+#: Compiling a statement takes longer than running it. A hidden column belongs to one engine.
+_statements: weakref.WeakKeyDictionary[HiddenColumn, tuple[str, Any]] = weakref.WeakKeyDictionary()
 
 
 class _Evaluation:
@@ -267,14 +265,13 @@ class _Evaluation:
             self._columns: list[LocalColumn] = [
                 column for column in self._table.columns if column.key in self._hidden.reads
             ]
-            if self._database.folds and any(column.is_row_id for column in self._columns):
+            if self._hidden.folds and any(column.is_row_id for column in self._columns):
                 # The values of foreign keys are compared as texts, whatever their spelling.
                 for statement in self._table.collate_sql():
                     self._raw.execute(statement)
-            statements = _statements.setdefault(self._hidden, {})
-            if (text := self._database.text) not in statements:
-                statements[text] = self._statement()
-            self._sql, self._params = statements[text]
+            if self._hidden not in _statements:
+                _statements[self._hidden] = self._statement()
+            self._sql, self._params = _statements[self._hidden]
             self._lent = stack.pop_all()
         return self
 
