@@ -44,8 +44,8 @@ ENGINE ?= mariadb
 demo: $(DEMO_STAMP)
 	APPWRITE_ENGINE=$(ENGINE) $(BIN)/python manage.py demo
 
-# A first look, under a minute on two cores: settings, checks, errors, plans of migrations, models, keys of the cache.
-QUICK := tests/checks tests/client tests/orm tests/schema/test_plan.py tests/schema/test_command.py tests/project/test_contracts.py
+# A first look, about a minute on two cores: checks, requests and errors, plans of migrations, keys of models.
+QUICK := tests/checks tests/client tests/schema/test_plan.py tests/orm/test_primary_keys.py
 .PHONY: test-quick
 test-quick: install
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -q -n 2 $(QUICK)

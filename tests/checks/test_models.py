@@ -328,7 +328,7 @@ def test_drift_that_the_key_may_not_see(monkeypatch):
     assert message.id == "appwrite.W011"
     assert '(["tables.read","collections.read"])' in message.msg
     assert (
-        "appwrite_migrate needs read and write of databases, tables, columns, indexes and rows"
+        "appwrite_migrate need read and write of databases, tables, columns, indexes and rows"
         in message.msg
     )
     assert "indexes.read" in message.hint

@@ -208,7 +208,8 @@ def test_apps_that_live_elsewhere_are_not_mentioned(transport, package, color):
 
     def printed(*args):
         out = StringIO()
-        with override_settings(MIGRATION_MODULES={"library": "steps_of_a_test"}):
+        modules = {"library": "steps_of_a_test", "world": None}
+        with override_settings(MIGRATION_MODULES=modules):
             call_command("migrate", *args, database="appwrite", stdout=out, force_color=color)
         return re.sub(r"\x1b\[[\d;]*m", "", out.getvalue())
 
