@@ -161,8 +161,8 @@ class MissingScope(Unauthorized):
     hint = (
         'Give the API key in {settings}["PASSWORD"] one of these scopes in the Appwrite console. '
         "A site needs rows.read and rows.write, and files.read and files.write if it stores files; "
-        "migrate and appwrite_migrate need read and write of databases, tables, columns, indexes, "
-        "rows and buckets."
+        "migrate and appwrite_migrate need read and write of databases, tables, columns, indexes "
+        "and rows, and of buckets if it stores files."
     )
 
 
