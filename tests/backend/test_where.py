@@ -211,9 +211,7 @@ def test_orders_that_the_server_lacks_are_evaluated_locally(order):
     ],
 )
 def test_only_the_servers_own_place_for_nulls_is_pushed_down(order, nulls_are_low):
-    kind = (
-        ListRows if connections["appwrite"].engine.nulls_are_low is nulls_are_low else LocalQuery
-    )
+    kind = ListRows if connections["appwrite"].engine.nulls_are_low is nulls_are_low else LocalQuery
     assert isinstance(command(Author.objects.order_by(order)), kind)
 
 
