@@ -338,6 +338,6 @@ def test_a_row_that_was_not_read_takes_the_last_write(shop):
     """As in SQL: nothing of what is written depends on what another client has changed."""
     edition = Edition.objects.create(isbn="isbn", copies=START)
     with steps() as made, atomic():
-        Edition.objects.filter(pk=edition.pk).update(house="ours")
+        Edition.objects.filter(pk=edition.pk).update(shelfmark="ours")
     assert [line.split()[0] for line in made.lines] == ["GET", "PATCH"]
     assert connections["appwrite"].transaction is None

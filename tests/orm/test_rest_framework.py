@@ -8,6 +8,7 @@ from rest_framework.routers import DefaultRouter
 from rest_framework.test import APIClient
 
 from tests.fixtures import library
+from tests.kinds import respelled
 from tests.library.models import Author, Book, Everything
 
 pytestmark = [
@@ -166,9 +167,9 @@ def test_what_is_not_valid_is_400_by_field(client):
     assert "unique" in str(
         client.post("/books/", {"title": "100% _true_", "author": author.pk}).json()
     )
-    assert list(client.post("/authors/", {"name": "x", "email": "V@example.org"}).json()) == [
-        "email"
-    ]
+    assert list(
+        client.post("/authors/", {"name": "x", "email": respelled("v@example.org")}).json()
+    ) == ["email"]
     assert client.get("/books/not an id!/").status_code == 404
 
 
