@@ -12,11 +12,9 @@ import argparse
 import json
 import queue
 import random
-import socket
 import socketserver
 import threading
 import time
-from typing import Any
 
 SECONDS = 12.0
 THREADS = 8
