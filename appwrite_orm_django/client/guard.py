@@ -7,9 +7,9 @@ Three things, shared by all threads of a process that use the same server:
 * A *gate* for 429: while the server wants to be left alone, a few reads wait for the end of it, and
   all others fail at once. Without it every thread would sleep through its own retries, and pages
   that need no request would find no thread.
-* A *breaker* for reads. It opens after two reads in a row without an answer, and as soon as several
-  reads have waited for a while and none has been answered meanwhile. Then reads fail at once,
-  except one after each pause, which finds out whether the server is back. Any answer closes it.
+* A *breaker* for reads. It opens after two reads in a row without an answer, or five that failed
+  quickly, and as soon as several hang together. Then reads fail at once, except one at a time,
+  which finds out whether the server is back. Any answer closes it.
 
 Writes are neither refused nor cut short: whether one was applied would be unknown.
 """
@@ -30,11 +30,16 @@ from .retries import Failure
 #: The clock of deadlines.
 monotonic = time.monotonic
 
-_OPENS_AFTER = 2
-#: So many reads that have waited so many seconds, and no answer meanwhile.
+_MOST_TIMEOUTS = 2
+#: Refused connections, and what proxies answer without the server. A restart takes a few.
+_MOST_QUICK_FAILURES = 5
+#: A server hangs if so many reads wait and none has been answered for so long since the first of
+#: them was sent: ten times what an answer takes, within these bounds in seconds.
 _MOST_WAITING = 4
-_SLOW_S = 2.0
+_SLOW_S = (0.5, 5.0)
+_UNKNOWN_S = 0.2
 _PROBE_EVERY_S = 1.0
+_PROBE_LOST_S = 120.0
 # So many reads at once may sleep through a pause that the server asked for, or a longer backoff.
 _MOST_SLEEPING = 2
 _SHORT_PAUSE_S = 0.5
@@ -85,9 +90,12 @@ class Guard:
         self._lock = threading.Lock()
         self._waiting: dict[int, float] = {}
         self._next = 0
-        self._unanswered = 0
+        self._timeouts = 0
+        self._quick_failures = 0
         self._answered_at = self._clock()
+        self._takes_s: float | None = None
         self._probes_at: float | None = None  # None while the breaker is closed
+        self._probe: tuple[Request, float] | None = None
         self._closed_until = 0.0
         self._sleeping = 0
 
@@ -110,19 +118,24 @@ class Guard:
             if self._probes_at is None and self._is_hanging(now):
                 self._probes_at = now + _PROBE_EVERY_S
             if self._probes_at is not None:
-                if now < self._probes_at:
+                is_probed = self._probe is not None and now < self._probe[1] + _PROBE_LOST_S
+                if now < self._probes_at or is_probed:
                     text = "the server did not answer the last reads, so none is sent for a moment"
                     return Failure(
                         request.error(ConnectionFailed, text), never_sent=True, hopeless=True
                     )
-                self._probes_at = now + _PROBE_EVERY_S
+                self._probe = (request, now)
         return None
 
     def _is_hanging(self, now: float) -> bool:
-        if self._unanswered >= _OPENS_AFTER:
+        if self._timeouts >= _MOST_TIMEOUTS or self._quick_failures >= _MOST_QUICK_FAILURES:
             return True
-        slow = [since for since in self._waiting.values() if now - since >= _SLOW_S]
-        return len(slow) >= _MOST_WAITING and now - self._answered_at >= _SLOW_S
+        least_s, most_s = _SLOW_S
+        takes_s = _UNKNOWN_S if self._takes_s is None else self._takes_s
+        slow_s = min(max(least_s, 10 * takes_s), most_s)
+        if len(self._waiting) < _MOST_WAITING:
+            return False
+        return now - max(self._answered_at, min(self._waiting.values())) >= slow_s
 
     @contextmanager
     def waiting(self, request: Request) -> Iterator[None]:
@@ -136,9 +149,16 @@ class Guard:
             self._waiting[number] = self._clock()
         try:
             yield
-        finally:
+        except BaseException:
             with self._lock:
                 self._waiting.pop(number, None)
+            raise
+        with self._lock:
+            took_s = self._clock() - self._waiting.pop(number)
+            # Quickly down and slowly up: the first request of a process is slow for other reasons.
+            known_s = took_s if self._takes_s is None else self._takes_s
+            share = 0.1 if took_s > known_s else 0.5
+            self._takes_s = known_s + share * (took_s - known_s)
 
     def note(self, request: Request, failure: Failure | None, *, is_retry: bool = False) -> None:
         """
@@ -149,14 +169,20 @@ class Guard:
                 others, so a request without an answer counts once.
         """
         error = None if failure is None else failure.error
-        has_answered = error is None or error.code is not None
+        has_answered = error is None or error.code not in (None, 502, 503, 504)
         with self._lock:
+            if self._probe is not None and self._probe[0] is request:
+                self._probe = None
+                self._probes_at = self._clock() + _PROBE_EVERY_S
             if has_answered:
                 self._answered_at = self._clock()
-                self._unanswered = 0
-                self._probes_at = None
-            elif not request.writes and not is_retry and isinstance(error, RequestTimeout):
-                self._unanswered += 1
+                self._timeouts = self._quick_failures = 0
+                self._probes_at = self._probe = None
+            elif not request.writes and not is_retry:
+                if isinstance(error, RequestTimeout) and failure is not None:
+                    self._timeouts += 1
+                else:
+                    self._quick_failures += 1
             if isinstance(error, RateLimited) and failure is not None and failure.retry_after_s:
                 self._closed_until = max(self._closed_until, self._clock() + failure.retry_after_s)
 

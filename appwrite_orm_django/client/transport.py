@@ -368,11 +368,13 @@ class Transport(SdkClient):
     def _send(self, sendable: _Sendable, *, safe: bool) -> tuple[_Answer | Failure, int]:
         attempts = timeouts = 0
         in_doubt = False
+        outcome: _Answer | Failure | None = None
         self.about_to_send(sendable.request)
         while True:
             refusal = self._guard.refusal(sendable.request)
             if refusal is not None:
-                return refusal, max(attempts, 1)
+                # The outcome of an attempt says more than that there is no other.
+                return outcome or refusal, max(attempts, 1)
             attempts += 1
             outcome = self._attempt(sendable)
             failure = outcome if isinstance(outcome, Failure) else None

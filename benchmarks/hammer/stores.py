@@ -5,6 +5,7 @@ A store is started once, in the main process, and is then sent (pickled) to the 
 which opens a session of its own.
 """
 
+import multiprocessing
 import threading
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -71,6 +72,7 @@ class DriverStore:
         caches: Django's ``CACHES``.
         settings: the ``CACHE`` dictionary.
         deaf: leave out what a write tells the cache at its end, to see whether the hammer notices.
+        database: the settings of Django's default database, for the cache backend that needs one.
     """
 
     caches: dict[str, Any]
@@ -78,12 +80,19 @@ class DriverStore:
     rows: tuple[str, ...] = field(default_factory=hammered_rows)
     port: int = 0
     deaf: bool = False
+    database: dict[str, Any] = field(default_factory=dict)
     _server: TruthServer | None = field(default=None, repr=False)
 
     def start(self) -> None:
         self._server = TruthServer()
         self.port = self._server.port
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        # Elsewhere: a process can set up one Django, and this one may start several stores.
+        process = multiprocessing.get_context("spawn").Process(target=_make_table, args=(self,))
+        process.start()
+        process.join()
+        if process.exitcode:
+            raise SystemExit("the cache's table could not be made")
 
     def stop(self) -> None:
         if self._server is not None:
@@ -105,7 +114,9 @@ class DriverSession:
         from django.conf import settings
 
         if not settings.configured:
-            settings.configure(CACHES=store.caches, USE_TZ=True)
+            settings.configure(
+                CACHES=store.caches, DATABASES={"default": store.database}, USE_TZ=True
+            )
             django.setup()
         from appwrite_orm_django.cache.service import QueryCache
         from appwrite_orm_django.conf import CacheSettings
@@ -149,3 +160,10 @@ class DriverSession:
 
     def hits(self) -> int:
         return sum(table.hits for table in self._cache.statistics.snapshot().values())
+
+
+def _make_table(store: DriverStore) -> None:
+    store.session()
+    from django.core.management import call_command
+
+    call_command("createcachetable", verbosity=0)

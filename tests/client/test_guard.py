@@ -54,10 +54,23 @@ def test_two_unanswered_reads_open_it_and_one_probe_is_let_through(before: Guard
     assert refusal.never_sent
     assert before.refusal(WRITE) is None, "writes are always sent"
     clock.now += 1
-    assert before.refusal(READ) is None, "the probe"
-    assert before.refusal(READ) is not None, "and no other"
-    before.note(READ, None)
+    probe = Request("GET", "/y", "DATABASES[...]", as_user=False)
+    assert before.refusal(probe) is None
+    clock.now += 30
+    assert before.refusal(READ) is not None, "there is one probe at a time"
+    before.note(probe, timed_out())
+    assert before.refusal(READ) is not None
+    clock.now += 1
+    assert before.refusal(probe) is None
+    before.note(probe, None)
     assert before.refusal(READ) is None
+
+
+def test_five_quick_failures_open_it(before: Guard):
+    for _ in range(5):
+        assert before.refusal(READ) is None
+        before.note(READ, Failure(READ.error(errors.ConnectionFailed, "refused"), never_sent=True))
+    assert before.refusal(READ) is not None
 
 
 def test_an_error_of_the_server_is_an_answer(before: Guard):
@@ -67,12 +80,21 @@ def test_an_error_of_the_server_is_an_answer(before: Guard):
     assert before.refusal(READ) is None
 
 
+def test_a_query_that_is_always_too_slow_counts_once(before: Guard):
+    before.note(READ, timed_out())
+    before.note(READ, timed_out(), is_retry=True)
+    assert before.refusal(READ) is None
+
+
 def test_reads_that_hang_together_open_it_before_they_time_out(before: Guard, clock: Clock):
+    with before.waiting(READ):
+        clock.now += 0.02  # what an answer usually takes
     hanging = [before.waiting(READ) for _ in range(4)]
     for one in hanging:
         one.__enter__()
+    clock.now += 0.4
     assert before.refusal(READ) is None
-    clock.now += 2
+    clock.now += 0.2
     assert before.refusal(READ) is not None
     before.note(READ, None)
     assert before.refusal(READ) is None, "an answer has come meanwhile"
