@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
@@ -24,11 +24,19 @@ from appwrite_orm_django.engines import ENGINES, MARIADB, Engine
 from appwrite_orm_django.engines.evidence import Evidence, evidence_in
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.client_calls import TellingTransport
+    from appwrite_orm_django.client.transport import Transport
 
 logger = logging.getLogger("appwrite_orm_django.client")
 
 _ASK_AGAIN_S = 60.0
+
+
+class Watched(Protocol):
+    """A transport whose answers are checked."""
+
+    def unwatched(self) -> Transport:
+        """Return one whose answers are not."""
+        ...
 
 
 class EngineWatch:
@@ -54,7 +62,7 @@ class EngineWatch:
         self._lock = threading.Lock()
         self._again_at = 0.0
 
-    def engine(self, transport: TellingTransport, database: str) -> Engine:
+    def engine(self, transport: Watched, database: str) -> Engine:
         """
         Return the engine, found out with one or two requests if the settings do not state it.
 
@@ -79,13 +87,13 @@ class EngineWatch:
         """Whether a write that lost a race is answered 500, as far as the engine is known."""
         return self._engine is not None and self._engine.race_is_server_error
 
-    def known(self, transport: TellingTransport, database: str) -> Engine | None:
+    def known(self, transport: Watched, database: str) -> Engine | None:
         """Return the engine if it is known without a request."""
         if self._engine is None and local_endpoint.is_local(self._host):
             return self.engine(transport, database)
         return self._engine
 
-    def _find(self, transport: TellingTransport, database: str) -> Engine:
+    def _find(self, transport: Watched, database: str) -> Engine:
         stated = self._engine
         if local_endpoint.is_local(self._host):
             self._engine = stated or ENGINES[local_endpoint.engine(self._host)]
