@@ -15,6 +15,7 @@ from typing import Any
 
 from appwrite_local import related_reads
 from appwrite_local.collation import fold
+from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError, unauthorized
 from appwrite_local.permissions import allows
 from appwrite_local.queries import check, fields, sql
@@ -42,7 +43,6 @@ from appwrite_local.queries.parse import AGGREGATES, CURSORS, JOINS, ORDERS, Que
 from appwrite_local.routing import Call
 from appwrite_local.row_store import TOTAL_CAP
 from appwrite_local.schema import Column, Table, require_table
-from appwrite_local.text_rules import TextRules
 from appwrite_local.values import Row, decoder
 
 SELECTABLE = frozenset({"$permissions"})
@@ -58,7 +58,7 @@ class RichList:
     """A checked list request: the tables and rows that it reads, and what it selects of them."""
 
     table: Table
-    rules: TextRules
+    engine: Engine
     queries: Sequence[Query]
     joined: Sequence[Joined]
     scope: Scope
@@ -91,7 +91,7 @@ class RichList:
         return [query for query in self.queries if query.method in methods]
 
     def sources(self) -> list[Source]:
-        return sources(self.table, self.joined, self.rules)
+        return sources(self.table, self.joined, self.engine)
 
 
 def find_rich(
@@ -146,14 +146,14 @@ def find_bulk(call: Call, wanted: RichList) -> list[Row]:
 
 
 def _read(call: Call, table: Table, queries: Sequence[Query], *, bulk: bool = False) -> RichList:
-    rules = call.server.rules
-    main = fields.table_fields(table, rules)
+    engine = call.server.engine
+    main = fields.table_fields(table, engine)
     joined = (
         []
         if bulk
         else read_joins(queries, lambda table_id: _joined_table(call, table, table_id), table)
     )
-    scope = Scope(main, joined, rules)
+    scope = Scope(main, joined, engine)
     scope.admit(
         [name for name in names_in(queries) if "." in name],
         frozenset(join.alias for join in joined if join.alias),
@@ -179,7 +179,7 @@ def _read(call: Call, table: Table, queries: Sequence[Query], *, bulk: bool = Fa
     ]
     if not allows(table.permissions, "read", call.identity):
         where.append(_readable(call.identity.roles))
-    return RichList(table, rules, queries, joined, scope, sql.all_of(where))
+    return RichList(table, engine, queries, joined, scope, sql.all_of(where))
 
 
 def _names_nothing(queries: Sequence[Query], scope: Scope) -> bool:
@@ -276,12 +276,12 @@ def find_groups(call: Call, wanted: RichList) -> list[Row]:
             group
             for group in groups
             if all(
-                satisfies(_nameable(group, named), condition, wanted.rules)
+                satisfies(_nameable(group, named), condition, wanted.engine)
                 for condition in query.values
             )
         ]
     groups = sorted_groups(
-        groups, [(name, descending) for name, _, descending in orders], wanted.rules
+        groups, [(name, descending) for name, _, descending in orders], wanted.engine
     )
     shown = [{item.name: group[item.name].text for item in gathered} for group in groups]
     if wanted.is_distinct:
@@ -374,7 +374,7 @@ def _groups_of(
         # The plus keeps SQLite from walking an index, which would look up every row separately and
         # take ten times as long.
         keys = [f"+{field.compare}" for _, field in grouped_by]
-        nulls = " NULLS LAST" if wanted.rules.nulls_last else ""
+        nulls = " NULLS LAST" if wanted.engine.nulls_last else ""
         statement += (
             f" GROUP BY {', '.join(keys)} ORDER BY {', '.join(key + nulls for key in keys)}"
         )
@@ -537,7 +537,7 @@ def _shown(wanted: RichList) -> list[_Shown]:
         joined = {
             key: item
             for join in wanted.joined
-            for key, item in _whole_table(join, wanted.rules).items()
+            for key, item in _whole_table(join, wanted.engine).items()
         }
         own = {column.key: _own_column(column) for column in wanted.table.stored.values()}
         return list({**joined, **own}.values())
@@ -551,8 +551,8 @@ def _own_column(column: Column) -> _Shown:
     return _Shown((column.key,), f"{MAIN}.{column.sql}", decoder(column))
 
 
-def _whole_table(join: Joined, rules: TextRules) -> dict[str, _Shown]:
-    known = fields.table_fields(join.table, rules)
+def _whole_table(join: Joined, engine: Engine) -> dict[str, _Shown]:
+    known = fields.table_fields(join.table, engine)
     return {
         key: _Shown((key,), f"{join.sql}.{known[key].value}", known[key].raw_text)
         for key in join.table.stored

@@ -274,7 +274,7 @@ def refuse_relationships(call: Call, table: Table, action: str) -> None:
 def _matching(
     call: Call, table: Table, queries: list[parse.Query]
 ) -> tuple[list[Row], list[str] | None]:
-    known = fields.table_fields(table, call.server.rules)
+    known = fields.table_fields(table, call.server.engine)
     check.check_queries(queries, known, fulltext_keys(table), SELECTABLE)
     plan = sql.compile_queries(queries, known)
     if plan.cursor is not None:

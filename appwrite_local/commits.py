@@ -96,7 +96,7 @@ class Replay:
         return writer_of(self.call, table)
 
     def store(self, table: Table) -> RowStore:
-        return RowStore(self.call.session, table, self.call.server.rules)
+        return RowStore(self.call.session, table, self.call.server.engine)
 
     def claim(self, table: Table, row: Row, operation: log.Operation) -> bool:
         """
@@ -230,7 +230,7 @@ def _matching(replay: Replay, table: Table, texts: Sequence[str]) -> list[Row]:
         found = aggregate_lists.find_bulk(replay.call, wanted)
         # Results that are not rows (aggregates, distinct values) are ignored.
         return found if wanted.gives_rows else []
-    known = fields.table_fields(table, replay.call.server.rules)
+    known = fields.table_fields(table, replay.call.server.engine)
     check.check_queries(queries, known, fulltext_keys(table), SELECTABLE)
     plan = sql.compile_queries(queries, known)
     if plan.cursor is not None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from appwrite_local.text_rules import MARIADB
+from appwrite_local.engines import MARIADB
 
 MIN_WORD = 3
 _SPECIAL = re.compile(r"[@+\-*)(<>~\"]")

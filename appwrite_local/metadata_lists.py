@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from appwrite_local import sql_functions
+from appwrite_local.engines import MARIADB
 from appwrite_local.errors import ApiError, invalid_argument
 from appwrite_local.queries import check, parse, sql
 from appwrite_local.queries.fields import INTERNALS, Fields, Kind, make_field
 from appwrite_local.row_store import TOTAL_CAP
-from appwrite_local.text_rules import MARIADB
 from appwrite_local.validators import truthy
 
 

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 from urllib.parse import parse_qsl, unquote
 
+from appwrite_local.engines import EngineName
 from appwrite_local.server import LocalServer
-from appwrite_local.state import Engine, FeatureLevel
+from appwrite_local.state import FeatureLevel
 from appwrite_local.storage import WrongFormat
 
 SCHEME = "local:"
@@ -131,7 +132,7 @@ def _arguments(location: str, text: str) -> dict[str, Any]:
         )
     if "engine" in given:
         arguments["engine"] = cast(
-            Engine, _one_of(location, "engine", given["engine"], get_args(Engine))
+            EngineName, _one_of(location, "engine", given["engine"], get_args(EngineName))
         )
     if "column-delay" in given:
         arguments["column_delay_s"] = _seconds(location, given["column-delay"])

@@ -162,7 +162,7 @@ def _link_condition(
     if other is None:
         return sql.Condition("0")
     own, deeper = split_filters(queries, other)
-    known = fields.table_fields(other, call.server.rules)
+    known = fields.table_fields(other, call.server.engine)
     check.check_queries(own, known)
     inner = sql.all_of(
         [

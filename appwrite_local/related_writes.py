@@ -61,7 +61,7 @@ class RelatedWriter:
         return Writer(
             self.call.session,
             plain_view(self.table),
-            self.call.server.rules,
+            self.call.server.engine,
             trusted=self.call.identity.is_key,
         )
 

@@ -135,7 +135,7 @@ class Relations:
         return self.call.server.schema.table(self.session, table.database.id, link.table_id)
 
     def store(self, table: Table) -> RowStore:
-        return RowStore(self.session, table, self.call.server.rules)
+        return RowStore(self.session, table, self.call.server.engine)
 
     def related(
         self, table: Table, link: Link, rows: Sequence[Row], select: Sequence[str] | None = None

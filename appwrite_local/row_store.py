@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from appwrite_local.collation import fold
+from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError
 from appwrite_local.schema import Column, Table
 from appwrite_local.storage import Session
-from appwrite_local.text_rules import TextRules
 from appwrite_local.values import Row, decoder, storage_columns, storage_type, to_storage
 
 TOTAL_CAP = 5000
@@ -82,10 +82,10 @@ def drop_column(session: Session, table_seq: int, column: Column) -> None:
 class RowStore:
     """The rows of one table, inside one session."""
 
-    def __init__(self, session: Session, table: Table, text: TextRules) -> None:
+    def __init__(self, session: Session, table: Table, engine: Engine) -> None:
         self._session = session
         self.table = table
-        self._text = text
+        self._engine = engine
 
     def get(self, row_id: str, select: Sequence[str] | None = None) -> Row | None:
         """Find a row by id; ids are compared without case, as on the server."""
@@ -220,7 +220,7 @@ class RowStore:
             length = lengths[position] if position < len(lengths) else None
             parts.append(f"{index_expression(column, length)} = ?")
             value = row[key][:length] if length and isinstance(row[key], str) else row[key]
-            params.append(to_storage(column, value, self._text)[-1])
+            params.append(to_storage(column, value, self._engine)[-1])
         found = self.find(" AND ".join(parts), params, limit=1)
         return found[0] if found else None
 
@@ -231,7 +231,7 @@ class RowStore:
             column = self.table.stored.get(key)
             if column is not None:
                 names += storage_columns(column)
-                values += to_storage(column, value, self._text)
+                values += to_storage(column, value, self._engine)
             elif key == "$id":
                 names += ("_uid", "_uid_fold")
                 values += (value, fold(value))

@@ -73,11 +73,11 @@ def table_of(call: Call) -> Table:
 def writer_of(call: Call, table: Table) -> RelatedWriter | Writer:
     if relations.are_in(table):
         return RelatedWriter(call, table)
-    return Writer(call.session, table, call.server.rules, trusted=call.identity.is_key)
+    return Writer(call.session, table, call.server.engine, trusted=call.identity.is_key)
 
 
 def store_of(call: Call, table: Table) -> RowStore:
-    return RowStore(call.session, table, call.server.rules)
+    return RowStore(call.session, table, call.server.engine)
 
 
 def row_json(call: Call, row: Row) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def rows_json(call: Call, rows: Sequence[Row]) -> Sequence[dict[str, Any]]:
             }
             for row in rows
         ]
-    if call.server.engine == "mongodb":
+    if call.server.engine.name == "mongodb":
         return [{**row, "$sequence": _uuid(row["$sequence"])} for row in rows]
     if call.server.casts_sequences(call.request):
         rows = [{**row, "$sequence": int(row["$sequence"] or 0)} for row in rows]
@@ -117,7 +117,7 @@ def taken(call: Call, error: Duplicate, row_id: str) -> ApiError:
 
     1.9 on MariaDB does not distinguish the two.
     """
-    tells = call.server.feature_level == "2.x" or call.server.engine == "postgresql"
+    tells = call.server.feature_level == "2.x" or call.server.engine.name == "postgresql"
     if tells and not error.of_id:
         refusal = ApiError("row_unique_constraint_violation")
     else:
@@ -193,7 +193,7 @@ def _selects(call: Call, table: Table) -> list[parse.Query]:
             raise ApiError("general_query_invalid", message=f"Invalid query method: {query.method}")
     if parse.is_rich(queries):
         return queries
-    known = fields.table_fields(table, call.server.rules)
+    known = fields.table_fields(table, call.server.engine)
     check.check_queries(queries, known, selectable=SELECTABLE)
     return queries
 
@@ -330,7 +330,7 @@ def find_rows(
     Returns:
         The page of rows, and the number of matches (0 if no total is requested, at most 5,000).
     """
-    known = fields.table_fields(table, call.server.rules)
+    known = fields.table_fields(table, call.server.engine)
     store = store_of(call, table)
     cursor = _cursor_row(queries, store, call.family.words["Row"])
     if parse.is_rich(queries):
@@ -361,7 +361,7 @@ def find_rows(
 
 
 def _count(call: Call, store: RowStore, where: sql.Condition) -> int:
-    counted = sql.as_counted(where, call.server.rules.float_digits)
+    counted = sql.as_counted(where, call.server.engine.float_digits)
     return store.count(counted.sql, counted.params)
 
 

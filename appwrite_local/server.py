@@ -14,6 +14,7 @@ from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from appwrite_local import bodies, routes, webhooks
+from appwrite_local.engines import ENGINES, EngineName
 from appwrite_local.errors import ApiError
 from appwrite_local.events import Event
 from appwrite_local.faults import (
@@ -28,9 +29,8 @@ from appwrite_local.keys import authorize, identify
 from appwrite_local.messages import Request, Response
 from appwrite_local.realtime import Hub
 from appwrite_local.routing import Call, Route, Router, read_params
-from appwrite_local.state import DEFAULT_KEY, Engine, FeatureLevel, ServerState, hash_key
+from appwrite_local.state import DEFAULT_KEY, FeatureLevel, ServerState, hash_key
 from appwrite_local.storage import Storage
-from appwrite_local.text_rules import RULES
 
 PREFIX = "/v1"
 
@@ -65,20 +65,21 @@ class LocalServer(ServerState):
         project: str | None = "demo",
         key: str | None = DEFAULT_KEY,
         feature_level: FeatureLevel = "1.9",
-        engine: Engine = "mariadb",
+        engine: EngineName = "mariadb",
         column_delay_s: float = 0.0,
         index_lag: int = 1,
         faults: Sequence[Fault | str] = (),
     ) -> None:
         is_new = feature_level == "2.x"
-        rules = replace(RULES[engine], escapes_backslash=is_new, float_digits=17 if is_new else 14)
+        rules = ENGINES[engine]
+        if is_new:
+            rules = replace(rules, escapes_backslash=True, float_digits=17)
         super().__init__(
             storage=Storage(storage, rules),
-            rules=rules,
             project=project,
             key_hash=None if key is None else hash_key(key),
             feature_level=feature_level,
-            engine=engine,
+            engine=rules,
             column_delay_s=column_delay_s,
             index_lag=index_lag,
             faults=Faults(faults),

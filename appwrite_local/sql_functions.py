@@ -15,17 +15,17 @@ from functools import lru_cache
 from typing import Any
 
 from appwrite_local.collation import fold as mariadb_fold
+from appwrite_local.engines import Engine
 from appwrite_local.fulltext import matches as ft_match
 from appwrite_local.geometry import is_distant, relates
 from appwrite_local.queries.raw import number_prefix
-from appwrite_local.text_rules import TextRules
 
 _ALL_ONES = 2**64 - 1
 
 
-def register(connection: sqlite3.Connection, rules: TextRules) -> None:
+def register(connection: sqlite3.Connection, engine: Engine) -> None:
     """Add the functions to a connection. They are deterministic, as indexes require."""
-    fold, like_fold = rules.fold, rules.like_fold
+    fold, like_fold = engine.fold, engine.like_fold
 
     def ci_fold(text: Any) -> str | None:
         return None if text is None else fold(text)
@@ -49,7 +49,7 @@ def register(connection: sqlite3.Connection, rules: TextRules) -> None:
     def regex_match(value: Any, pattern: str) -> bool | None:
         if value is None:
             return None
-        return _pattern(pattern, rules.regex_flags).search(number_text(value) or "") is not None
+        return _pattern(pattern, engine.regex_flags).search(number_text(value) or "") is not None
 
     for name, arguments, function in (
         ("ci_fold", 1, ci_fold), ("ci_starts", 2, ci_starts), ("ci_ends", 2, ci_ends), ("ci_contains", 2, ci_contains),

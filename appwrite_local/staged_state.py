@@ -146,7 +146,7 @@ _REPLAY = {
 def current_row(call: Call, table: Table, row_id: str) -> Row | None:
     """Return a row as the transaction sees it; a row that it created has no dates and sequence."""
     entry = state_of(call, table).get(row_id)
-    committed = RowStore(call.session, table, call.server.rules).get(row_id)
+    committed = RowStore(call.session, table, call.server.engine).get(row_id)
     if entry is None:
         return committed
     return _seen(entry, committed)

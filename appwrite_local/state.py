@@ -11,14 +11,13 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from appwrite_local.engines import Engine
 from appwrite_local.faults import Faults
 from appwrite_local.messages import Request, Response
 from appwrite_local.schema import Deletions, SchemaCache
 from appwrite_local.storage import Storage
-from appwrite_local.text_rules import TextRules
 
 FeatureLevel = Literal["1.9", "2.x"]
-Engine = Literal["mariadb", "postgresql", "mongodb"]
 
 #: The key unless another one is given. It is public.
 DEFAULT_KEY = "secret"
@@ -74,7 +73,6 @@ class ServerState:
     """
 
     storage: Storage
-    rules: TextRules
     project: str | None
     key_hash: bytes | None
     feature_level: FeatureLevel

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from appwrite_local import sql_functions
-from appwrite_local.text_rules import MARIADB, TextRules
+from appwrite_local.engines import MARIADB, Engine
 
 BUSY_TIMEOUT_S = 60.0
 # The key of the pool of a server in memory; pools of files are kept by process.
@@ -129,7 +129,7 @@ class Storage:
     Args:
         location: the path of a file, created if absent, or ``:memory:``. Memory is private to this
             object, whatever the number of threads.
-        rules: how text is compared. Always open a file with the rules it was filled with.
+        engine: how text is compared. Always open a file with the engine it was filled with.
 
     Raises:
         WrongFormat: the file was written by a newer version of this package, or by another program;
@@ -137,9 +137,9 @@ class Storage:
         sqlite3.DatabaseError: the file cannot be opened, or is not an SQLite file.
     """
 
-    def __init__(self, location: str = ":memory:", rules: TextRules = MARIADB) -> None:
+    def __init__(self, location: str = ":memory:", engine: Engine = MARIADB) -> None:
         self.location = location
-        self.rules = rules
+        self.engine = engine
         self._pools: dict[int, list[sqlite3.Connection]] = {}
         self._lock = threading.RLock()
         self._pid = os.getpid()
@@ -214,7 +214,7 @@ class Storage:
             cached_statements=512,
         )
         try:
-            sql_functions.register(connection, self.rules)
+            sql_functions.register(connection, self.engine)
             if not self.in_memory:
                 _enter_wal(connection)
                 connection.execute("PRAGMA synchronous = NORMAL")

@@ -40,7 +40,7 @@ def table_json(table: Table, call: Call) -> dict[str, Any]:
         "databaseId": table.database.id, "name": table.name, "enabled": table.enabled, family.name("rowSecurity"): table.row_security,
         columns: [column_json(column, family, encrypt=column.encrypt) for column in table.all_columns],
         "indexes": [index_json(table, index, columns) for index in table.all_indexes],
-        "bytesMax": 0 if call.server.engine == "mongodb" else ROW_BYTES, "bytesUsed": bytes_used(table.all_columns),
+        "bytesMax": 0 if call.server.engine.name == "mongodb" else ROW_BYTES, "bytesUsed": bytes_used(table.all_columns),
     }  # fmt: skip
 
 

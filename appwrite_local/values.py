@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from appwrite_local import datetimes, spatial
+from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError, invalid_structure
 from appwrite_local.schema import SPATIAL_TYPES, TEXT_TYPES, Column, Table
-from appwrite_local.text_rules import TextRules
 from appwrite_local.validators import (
     INT64_MAX,
     INT64_MIN,
@@ -377,7 +377,7 @@ def _normalize_item(column: Column, value: Any) -> Any:
     return value
 
 
-def to_storage(column: Column, value: Any, text: TextRules) -> tuple[Any, ...]:
+def to_storage(column: Column, value: Any, engine: Engine) -> tuple[Any, ...]:
     """Return what SQLite stores: the value, and the collation's key if the column has one."""
     if value is None:
         return (None, None) if column.has_fold else (None,)
@@ -392,10 +392,10 @@ def to_storage(column: Column, value: Any, text: TextRules) -> tuple[Any, ...]:
     if column.array or column.type in SPATIAL_TYPES:
         return (json.dumps(value, ensure_ascii=False, separators=(",", ":")),)
     if column.has_fold:
-        return (value, text.fold(value))
+        return (value, engine.fold(value))
     if is_unfiltered(column):
         return (datetimes.parse_datetime(value),)
-    return (stored_float(value, text.float_digits),) if column.type == "double" else (value,)
+    return (stored_float(value, engine.float_digits),) if column.type == "double" else (value,)
 
 
 def stored_float(value: float, digits: int) -> float:

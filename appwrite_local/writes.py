@@ -14,11 +14,11 @@ from typing import Any
 
 from appwrite_local import datetimes, identifiers, operators
 from appwrite_local.collation import fold
+from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError, invalid_structure
 from appwrite_local.row_store import Duplicate, RowStore
 from appwrite_local.schema import Table
 from appwrite_local.storage import Session
-from appwrite_local.text_rules import TextRules
 from appwrite_local.values import (
     Row,
     check_part,
@@ -49,13 +49,13 @@ class Writer:
 
     session: Session
     table: Table
-    text: TextRules
+    engine: Engine
     trusted: bool = True
     now: str = field(default_factory=datetimes.now_text)
 
     @property
     def store(self) -> RowStore:
-        return RowStore(self.session, self.table, self.text)
+        return RowStore(self.session, self.table, self.engine)
 
     def check_new(self, data: Mapping[str, Any]) -> None:
         """
@@ -203,7 +203,7 @@ class Writer:
         clash = self.store.find_clash(row)
         if (
             clash is not None
-            and not self.text.upsert_overwrites
+            and not self.engine.upsert_overwrites
             and fold(clash["$id"]) != fold(row_id)
         ):
             raise Duplicate(of_id=False)

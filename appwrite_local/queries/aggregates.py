@@ -261,7 +261,7 @@ def _spread(
         )
 
         def finish(values: Sequence[Any]) -> Cell:
-            sample = samples or (by_default and field.rules.samples_by_default)
+            sample = samples or (by_default and field.engine.samples_by_default)
             # Without any row SQLite returns nothing.
             count_text, _, squares = (values[0] or "0 0").partition(" ")
             count = int(count_text) - sample

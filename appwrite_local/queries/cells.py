@@ -15,11 +15,11 @@ from typing import Any
 
 from appwrite_local import collation
 from appwrite_local.datetimes import parse_datetime
+from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError
 from appwrite_local.queries.parse import Query
 from appwrite_local.queries.raw import number_prefix
 from appwrite_local.sql_functions import is_pattern
-from appwrite_local.text_rules import TextRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ _NEGATIVES = {
 
 
 def sorted_groups(
-    groups: Sequence[Cells], orders: Sequence[tuple[str, bool]], rules: TextRules
+    groups: Sequence[Cells], orders: Sequence[tuple[str, bool]], engine: Engine
 ) -> list[Cells]:
     """
     Sort groups.
@@ -59,7 +59,7 @@ def sorted_groups(
     """
     ordered = list(groups)
     for name, descending in reversed(orders):
-        nulls_first = descending if rules.nulls_last else not descending
+        nulls_first = descending if engine.nulls_last else not descending
         filled = [group for group in ordered if group[name].key is not None]
         filled.sort(key=lambda group, name=name: group[name].key, reverse=descending)  # type: ignore[misc]
         empty = [group for group in ordered if group[name].key is None]
@@ -67,19 +67,19 @@ def sorted_groups(
     return ordered
 
 
-def satisfies(cells: Cells, query: Query, rules: TextRules) -> bool:
+def satisfies(cells: Cells, query: Query, engine: Engine) -> bool:
     """
     Return whether a group meets a condition; an unknown result counts as false.
 
     Raises:
         ApiError: 500 for a name that is not among the cells, as on the server.
     """
-    return _truth(cells, query, rules) is True
+    return _truth(cells, query, engine) is True
 
 
-def _truth(cells: Cells, query: Query, rules: TextRules) -> bool | None:
+def _truth(cells: Cells, query: Query, engine: Engine) -> bool | None:
     if query.method in ("and", "or"):
-        return _joined(query.method, [_truth(cells, nested, rules) for nested in query.values])
+        return _joined(query.method, [_truth(cells, nested, engine) for nested in query.values])
     cell = cells.get(query.attribute)
     if cell is None:
         raise ApiError("general_unknown")
@@ -91,7 +91,7 @@ def _truth(cells: Cells, query: Query, rules: TextRules) -> bool | None:
     test = _TESTS.get(_NEGATIVES.get(query.method, query.method))
     if test is None:
         raise ApiError("general_unknown")
-    return test(cell, query.values, rules) is not negated
+    return test(cell, query.values, engine) is not negated
 
 
 def _joined(word: str, truths: Sequence[bool | None]) -> bool | None:
@@ -101,7 +101,7 @@ def _joined(word: str, truths: Sequence[bool | None]) -> bool | None:
     return None if None in truths else not decisive
 
 
-def _operand(cell: Cell, value: Any, rules: TextRules) -> Any:
+def _operand(cell: Cell, value: Any, engine: Engine) -> Any:
     """Convert a condition's value to the type of the cell's key; numbers take precedence."""
     if isinstance(value, bool):
         value = int(value)
@@ -110,13 +110,13 @@ def _operand(cell: Cell, value: Any, rules: TextRules) -> Any:
     if isinstance(value, int | float):
         return value
     if isinstance(value, str):
-        return parse_datetime(value) or value if _is_moment(cell) else _fold_of(cell, rules)(value)
+        return parse_datetime(value) or value if _is_moment(cell) else _fold_of(cell, engine)(value)
     raise ApiError("general_unknown")
 
 
-def _fold_of(cell: Cell, rules: TextRules) -> Callable[[str], str]:
+def _fold_of(cell: Cell, engine: Engine) -> Callable[[str], str]:
     """Ids are folded by MariaDB's rule even where other text is not."""
-    return rules.fold if cell.key == rules.fold(cell.text or "") else collation.fold
+    return engine.fold if cell.key == engine.fold(cell.text or "") else collation.fold
 
 
 def _is_moment(cell: Cell) -> bool:
@@ -130,15 +130,15 @@ def _is_moment(cell: Cell) -> bool:
 
 def _compared(
     compare: Callable[[Any, Any], bool],
-) -> Callable[[Cell, Sequence[Any], TextRules], bool]:
-    def test(cell: Cell, values: Sequence[Any], rules: TextRules) -> bool:
-        return any(_compare(compare, cell, value, rules) for value in values)
+) -> Callable[[Cell, Sequence[Any], Engine], bool]:
+    def test(cell: Cell, values: Sequence[Any], engine: Engine) -> bool:
+        return any(_compare(compare, cell, value, engine) for value in values)
 
     return test
 
 
-def _compare(compare: Callable[[Any, Any], bool], cell: Cell, value: Any, rules: TextRules) -> bool:
-    operand = _operand(cell, value, rules)
+def _compare(compare: Callable[[Any, Any], bool], cell: Cell, value: Any, engine: Engine) -> bool:
+    operand = _operand(cell, value, engine)
     key = (
         number_prefix(cell.text or "")
         if isinstance(operand, int | float) and not cell.is_number
@@ -147,30 +147,31 @@ def _compare(compare: Callable[[Any, Any], bool], cell: Cell, value: Any, rules:
     return compare(key, operand)
 
 
-def _between(cell: Cell, values: Sequence[Any], rules: TextRules) -> bool:
+def _between(cell: Cell, values: Sequence[Any], engine: Engine) -> bool:
     if len(values) != 2:
         raise ApiError("general_unknown")
-    return _compare(lambda key, low: bool(key >= low), cell, values[0], rules) and _compare(
-        lambda key, high: bool(key <= high), cell, values[1], rules
+    return _compare(lambda key, low: bool(key >= low), cell, values[0], engine) and _compare(
+        lambda key, high: bool(key <= high), cell, values[1], engine
     )
 
 
-def _matched(match: Callable[[str, str], bool]) -> Callable[[Cell, Sequence[Any], TextRules], bool]:
-    def test(cell: Cell, values: Sequence[Any], rules: TextRules) -> bool:
+def _matched(match: Callable[[str, str], bool]) -> Callable[[Cell, Sequence[Any], Engine], bool]:
+    def test(cell: Cell, values: Sequence[Any], engine: Engine) -> bool:
         return any(
-            match(rules.like_fold(cell.text or ""), rules.like_fold(str(value))) for value in values
+            match(engine.like_fold(cell.text or ""), engine.like_fold(str(value)))
+            for value in values
         )
 
     return test
 
 
-def _regex(cell: Cell, values: Sequence[Any], rules: TextRules) -> bool:
+def _regex(cell: Cell, values: Sequence[Any], engine: Engine) -> bool:
     if len(values) != 1 or not is_pattern(values[0]):
         raise ApiError("general_unknown")
-    return re.search(str(values[0]), cell.text or "", rules.regex_flags) is not None
+    return re.search(str(values[0]), cell.text or "", engine.regex_flags) is not None
 
 
-_TESTS: dict[str, Callable[[Cell, Sequence[Any], TextRules], bool]] = {
+_TESTS: dict[str, Callable[[Cell, Sequence[Any], Engine], bool]] = {
     "equal": _compared(lambda key, value: bool(key == value)),
     "lessThan": _compared(lambda key, value: bool(key < value)),
     "lessThanEqual": _compared(lambda key, value: bool(key <= value)),

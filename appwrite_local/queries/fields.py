@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from appwrite_local.datetimes import parse_datetime
+from appwrite_local.engines import MARIADB, Engine
 from appwrite_local.queries import raw
 from appwrite_local.schema import SPATIAL_TYPES, TEXT_TYPES, Column, Table
-from appwrite_local.text_rules import MARIADB, TextRules
 from appwrite_local.validators import is_int, is_number
 
 Kind = Literal[
@@ -37,7 +37,7 @@ class Field:
     array: bool = False
     encrypted: bool = False
     column: Column | None = field(default=None, compare=False)
-    rules: TextRules = MARIADB
+    engine: Engine = MARIADB
 
     @property
     def is_text(self) -> bool:
@@ -111,18 +111,18 @@ INTERNALS: Fields = {
 }
 
 
-def table_fields(table: Table, rules: TextRules) -> Fields:
+def table_fields(table: Table, engine: Engine) -> Fields:
     """Return the fields of a table's rows; kept with the table's definition."""
     fields: Fields | None = table.plans.get("fields")
     if fields is None:
-        fields = {key: replace(field, rules=rules) for key, field in INTERNALS.items()}
+        fields = {key: replace(field, engine=engine) for key, field in INTERNALS.items()}
         for column in table.columns.values():
-            fields[column.key] = column_field(column, rules)
+            fields[column.key] = column_field(column, engine)
         table.plans["fields"] = fields
     return fields
 
 
-def column_field(column: Column, rules: TextRules) -> Field:
+def column_field(column: Column, engine: Engine) -> Field:
     compare = column.folded_sql if column.has_fold else column.sql
     accepts = _ACCEPTS[_KINDS[column.type]]
     if column.type == "integer" and is_narrow(column):
@@ -131,7 +131,7 @@ def column_field(column: Column, rules: TextRules) -> Field:
         accepts = _is_bigint
     return make_field(
         column.key, _KINDS[column.type], column.sql, compare, array=column.array, encrypted=column.encrypt, column=column,
-        accepts=accepts, rules=rules,
+        accepts=accepts, engine=engine,
     )  # fmt: skip
 
 

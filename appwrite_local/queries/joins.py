@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from appwrite_local.collation import fold
+from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError
 from appwrite_local.queries.fields import Field, Fields, make_field, table_fields
 from appwrite_local.queries.parse import JOINS, LOGICAL, ORDERS, Query
 from appwrite_local.queries.raw import number_prefix
 from appwrite_local.queries.sql import Condition, all_of, compile_filter
 from appwrite_local.schema import Table
-from appwrite_local.text_rules import TextRules
 from appwrite_local.validators import INT64_MAX, INT64_MIN
 
 MAIN = "m"
@@ -58,12 +58,12 @@ class Scope(dict[str, Field]):
             queries its database.
     """
 
-    def __init__(self, main: Fields, joined: Sequence[Joined], rules: TextRules) -> None:
+    def __init__(self, main: Fields, joined: Sequence[Joined], engine: Engine) -> None:
         super().__init__({key: qualified(field, MAIN) for key, field in main.items()})
         self.unknown: set[str] = set()
         for join in joined:
             if join.alias:
-                self.update(aliased(join, rules))
+                self.update(aliased(join, engine))
 
     def admit(self, names: Sequence[str], aliases: frozenset[str]) -> None:
         """Let unknown columns of known tables pass the checks, and record them."""
@@ -73,11 +73,11 @@ class Scope(dict[str, Field]):
                 self.unknown.add(name)
 
 
-def aliased(join: Joined, rules: TextRules) -> Fields:
+def aliased(join: Joined, engine: Engine) -> Fields:
     """Return a joined table's fields as ``alias.key``; only the shape of values is checked."""
     return {
         f"{join.alias}.{key}": replace(qualified(field, join.sql), accepts=_is_scalar)
-        for key, field in table_fields(join.table, rules).items()
+        for key, field in table_fields(join.table, engine).items()
     }
 
 
@@ -192,7 +192,7 @@ class Source:
         return condition if self.extra is None else all_of([condition, self.extra])
 
 
-def sources(main: Table, joined: Sequence[Joined], rules: TextRules) -> list[Source]:
+def sources(main: Table, joined: Sequence[Joined], engine: Engine) -> list[Source]:
     """
     Build the sources to read from: one, or the two halves of a full join.
 
@@ -204,24 +204,24 @@ def sources(main: Table, joined: Sequence[Joined], rules: TextRules) -> list[Sou
     if len(set(names)) < len(names):
         raise ApiError("general_unknown")
     has_full = any(join.method == "fullOuterJoin" for join in joined)
-    halves = [Source(_from(main, joined, rules, "leftJoin"))]
+    halves = [Source(_from(main, joined, engine, "leftJoin"))]
     if has_full:
         halves.append(
-            Source(_from(main, joined, rules, "rightJoin"), Condition(f"{MAIN}._id IS NULL"))
+            Source(_from(main, joined, engine, "rightJoin"), Condition(f"{MAIN}._id IS NULL"))
         )
     return halves
 
 
-def _from(main: Table, joined: Sequence[Joined], rules: TextRules, full: str) -> Condition:
+def _from(main: Table, joined: Sequence[Joined], engine: Engine, full: str) -> Condition:
     sql, params = f"{main.sql} AS {MAIN}", []
-    known = Scope(table_fields(main, rules), [], rules)
+    known = Scope(table_fields(main, engine), [], engine)
     for join in joined:
         own = {
             key: qualified(field, join.sql)
-            for key, field in table_fields(join.table, rules).items()
+            for key, field in table_fields(join.table, engine).items()
         }
         if join.alias:
-            known.update(aliased(join, rules))
+            known.update(aliased(join, engine))
         on = _on(join, known, own)
         target = f"{join.table.sql} AS {join.sql}"
         method = full if join.method == "fullOuterJoin" else join.method
@@ -263,7 +263,7 @@ def _comparable(field: Field, other: Field) -> str:
         return f"number_prefix({field.value})"
     if field.is_text is not other.is_text:
         return field.value
-    if field.kind == "text" and other.kind == "id" and field.rules.fold is not fold:
+    if field.kind == "text" and other.kind == "id" and field.engine.fold is not fold:
         # An id compared with case-sensitive text (PostgreSQL): ids are compared without case, and
         # then both sides are.
         return f"id_fold({field.value})"

@@ -46,7 +46,7 @@ class Order:
             return "RANDOM()"
         descending = self.descending != reverse
         nulls = ""
-        if self.by.rules.nulls_last:
+        if self.by.engine.nulls_last:
             nulls = " NULLS FIRST" if descending else " NULLS LAST"
         return self.by.compare + (" DESC" if descending else "") + nulls
 
@@ -193,7 +193,7 @@ def stored(by: Field, value: Any) -> Any:
         # Under all rules for text, ids are compared without case.
         return fold(value)
     if by.is_text:
-        return by.rules.fold(value)
+        return by.engine.fold(value)
     if by.kind == "datetime":
         return parse_datetime(value)
     if by.kind in ("sequence", "integer"):
@@ -273,8 +273,8 @@ def _starts(query: Query, by: Field) -> Condition:
         )
     if _escapes_itself(part, by):
         return _pattern(by, _escaped(part) + "%")
-    check = Condition(f"ci_starts({by.value}, ?)", [by.rules.like_fold(part)])
-    bounds = by.rules.prefix_range(part)
+    check = Condition(f"ci_starts({by.value}, ?)", [by.engine.like_fold(part)])
+    bounds = by.engine.prefix_range(part)
     if bounds is None:
         return check
     return all_of([Condition(f"{by.compare} >= ? AND {by.compare} < ?", list(bounds)), check])
@@ -288,7 +288,7 @@ def _ends(query: Query, by: Field) -> Condition:
         )
     if _escapes_itself(part, by):
         return _pattern(by, "%" + _escaped(part))
-    return Condition(f"ci_ends({by.value}, ?)", [by.rules.like_fold(part)])
+    return Condition(f"ci_ends({by.value}, ?)", [by.engine.like_fold(part)])
 
 
 def _like(value: Any) -> str:
@@ -309,16 +309,16 @@ def _contains_any(query: Query, by: Field) -> Condition:
 def _contains(part: str, by: Field) -> Condition:
     if _escapes_itself(part, by):
         return _pattern(by, "%" + _escaped(part) + "%")
-    bounds = by.rules.prefix_range(part)
+    bounds = by.engine.prefix_range(part)
     if bounds is not None and not part.endswith(" "):
         # Folds keep such a part unchanged in any position, and SQLite searches for it many times
         # faster than Python.
         return Condition(f"instr({by.compare}, ?)", [bounds[0]])
-    return Condition(f"ci_contains({by.value}, ?)", [by.rules.like_fold(part)])
+    return Condition(f"ci_contains({by.value}, ?)", [by.engine.like_fold(part)])
 
 
 def _escapes_itself(part: str, by: Field) -> bool:
-    return "\\" in part and not by.rules.escapes_backslash
+    return "\\" in part and not by.engine.escapes_backslash
 
 
 def _escaped(part: str) -> str:
@@ -338,7 +338,7 @@ def _contains_all(query: Query, by: Field) -> Condition:
         return Condition("0")
     return all_of(
         [
-            Condition(f"ci_contains({by.value}, ?)", [by.rules.like_fold(value)])
+            Condition(f"ci_contains({by.value}, ?)", [by.engine.like_fold(value)])
             for value in query.values
         ]
     )

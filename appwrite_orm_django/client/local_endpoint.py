@@ -62,7 +62,7 @@ def engine(endpoint: str) -> str:
     """
     from appwrite_local.registry import local_server
 
-    return local_server(endpoint).engine
+    return local_server(endpoint).engine.name
 
 
 def feature_level(endpoint: str) -> str:

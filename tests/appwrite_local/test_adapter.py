@@ -79,7 +79,7 @@ def test_local_servers_take_any_project_and_any_key_but_none() -> None:
 def test_options_are_read(tmp_path: Path) -> None:
     location = f"local:{tmp_path}/dev.sqlite3?feature-level=2.x&column-delay=0.5&engine=postgresql&project=p&key=k"
     server = local_server(location)
-    assert (server.feature_level, server.engine, server.column_delay_s) == (
+    assert (server.feature_level, server.engine.name, server.column_delay_s) == (
         "2.x",
         "postgresql",
         0.5,

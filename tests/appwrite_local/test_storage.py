@@ -25,7 +25,7 @@ def explain(api: Api, *queries: dict[str, object]) -> str:
         assert table is not None
         plan = sql.compile_queries(
             [parse.parse_object(one) for one in queries],
-            fields.table_fields(table, api.server.rules),
+            fields.table_fields(table, api.server.engine),
         )
         statement = f"EXPLAIN QUERY PLAN SELECT * FROM {table.sql} WHERE {plan.where.sql} ORDER BY {sql.order_by(plan)} LIMIT 25"
         return "\n".join(str(row[3]) for row in session.all(statement, plan.where.params))

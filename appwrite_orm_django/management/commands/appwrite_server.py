@@ -9,9 +9,10 @@ from typing import Any, get_args
 
 from django.core.management.base import BaseCommand, CommandError
 
+from appwrite_local.engines import EngineName
 from appwrite_local.faults import parse_fault
 from appwrite_local.server import LocalServer
-from appwrite_local.state import DEFAULT_KEY, Engine, FeatureLevel
+from appwrite_local.state import DEFAULT_KEY, FeatureLevel
 from appwrite_local.storage import WrongFormat
 from appwrite_local.wsgi import THREADS, OpenToOthers, make_http_server
 from appwrite_orm_django.client.secret import Secret
@@ -52,7 +53,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--engine",
             default="mariadb",
-            choices=get_args(Engine),
+            choices=get_args(EngineName),
             help="the database engine whose text semantics to follow (default: %(default)s)",
         )
         parser.add_argument(

@@ -1,5 +1,5 @@
 """
-Define how the database below the server compares text.
+Define what differs between the databases that may lie below the server.
 
 MariaDB: ``utf8mb4_general_ci``, nulls first. PostgreSQL: ``equal`` and order by code point,
 patterns without case, nulls last. Both compare ids without case.
@@ -10,12 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from appwrite_local import collation
 
+EngineName = Literal["mariadb", "postgresql", "mongodb"]
+
 
 @dataclass(frozen=True, slots=True)
-class TextRules:
+class Engine:
     """
     The rules of one database.
 
@@ -35,11 +38,12 @@ class TextRules:
             are counted. PHP writes 14 on 1.9, and all 17 on 2.x.
     """
 
+    name: EngineName
     fold: Callable[[str], str]
     like_fold: Callable[[str], str]
     prefix_range: Callable[[str], tuple[str, str] | None]
     nulls_last: bool = False
-    escapes_backslash: bool = True
+    escapes_backslash: bool = False
     regex_flags: int = re.IGNORECASE
     upsert_overwrites: bool = True
     samples_by_default: bool = False
@@ -54,8 +58,9 @@ def _no_range(_: str) -> None:
     return None
 
 
-MARIADB = TextRules(collation.fold, collation.like_fold, collation.prefix_range)
-POSTGRESQL = TextRules(
+MARIADB = Engine("mariadb", collation.fold, collation.like_fold, collation.prefix_range)
+POSTGRESQL = Engine(
+    "postgresql",
     _same,
     str.lower,
     _no_range,
@@ -66,6 +71,8 @@ POSTGRESQL = TextRules(
 )
 
 #: Exact comparisons and nulls first; the engine's patterns are not imitated.
-MONGODB = TextRules(_same, str.lower, _no_range, regex_flags=0, upsert_overwrites=False)
+MONGODB = Engine("mongodb", _same, str.lower, _no_range, regex_flags=0, upsert_overwrites=False)
 
-RULES = {"mariadb": MARIADB, "postgresql": POSTGRESQL, "mongodb": MONGODB}
+ENGINES: dict[EngineName, Engine] = {
+    engine.name: engine for engine in (MARIADB, POSTGRESQL, MONGODB)
+}
