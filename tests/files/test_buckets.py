@@ -22,7 +22,7 @@ from appwrite_orm_django.files.buckets import buckets_of
 from appwrite_orm_django.storage import AppwriteStorage
 from tests.files.conftest import in_tests
 
-pytestmark = pytest.mark.django_db(databases=["appwrite"])
+pytestmark = pytest.mark.django_db(databases=["default", "appwrite"])
 BACKEND = "appwrite_orm_django.storage.AppwriteStorage"
 LOCAL = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
 
