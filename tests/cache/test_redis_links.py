@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from appwrite_orm_django.cache import redis_links
 from appwrite_orm_django.cache.exceptions import IntentNotStored
 from appwrite_orm_django.cache.redis_commands import RedisBackends
+from benchmarks.redis_server import free_port
 
 from .conftest import Redis
 
@@ -124,6 +125,8 @@ def refusal(act):
 
 def test_a_node_of_a_cluster_is_told_apart(settings, open_cache, tmp_path, monkeypatch):
     node = Redis(tmp_path)
+    node.port = free_port()  # a cluster needs another, 10000 above
+    node.url = f"redis://127.0.0.1:{node.port}/0"
 
     start = subprocess.Popen
     monkeypatch.setattr(
