@@ -106,8 +106,9 @@ def databases(server: Any) -> Iterator[Any]:
 def remaining(state: Any) -> list[str]:
     """Return what ``appwrite_migrate`` would do, and what it would leave as nobody's."""
     ours: Any = connections[APPWRITE]
-    wanted = read_models("d", models_of_state(state), partial(fill_of, connection=ours))
-    plan = plan_for(ours.transport, wanted, Options(all_tables=False))
+    fill = partial(fill_of, connection=ours)
+    wanted = read_models("d", models_of_state(state), fill, ours.engine)
+    plan = plan_for(ours.transport, wanted, Options(all_tables=False, engine=ours.engine))
     return [f"{step.sign} {step}" for step in (*plan.steps, *plan.left)]
 
 
