@@ -229,6 +229,7 @@ def inspected(*args: str) -> str:
     return out.getvalue()
 
 
+@pytest.mark.engine("mariadb", "postgresql", reason="no spatial columns")
 def test_from_a_live_database_with_relationships(live, isolated):
     """Relationships that hold an id are fields; other columns that no field maps are named in comments."""
     authors = Table("authors", "Authors", (Column("name", "varchar", 50, required=True),))

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from appwrite_orm_django.backend.base import DatabaseWrapper
 from appwrite_orm_django.backend.defaults import fill_of
+from appwrite_orm_django.backend.execution.hidden_columns import HiddenValues
 from appwrite_orm_django.engines import ENGINES, Engine
 from appwrite_orm_django.schema.errors import MissingValues, UnconvertibleRows
 from appwrite_orm_django.schema.from_models import read_models
@@ -106,8 +107,9 @@ def databases(server: Any) -> Iterator[Any]:
 def remaining(state: Any) -> list[str]:
     """Return what ``appwrite_migrate`` would do, and what it would leave as nobody's."""
     ours: Any = connections[APPWRITE]
-    wanted = read_models("d", models_of_state(state), partial(fill_of, connection=ours))
-    plan = plan_for(ours.transport, wanted, Options(all_tables=False))
+    fill = partial(fill_of, connection=ours)
+    wanted = read_models("d", models_of_state(state), fill, ours.engine)
+    plan = plan_for(ours.transport, wanted, Options(all_tables=False, engine=ours.engine))
     return [f"{step.sign} {step}" for step in (*plan.steps, *plan.left)]
 
 
@@ -231,9 +233,16 @@ def by_appwrite_migrate(state: Any, step: Step, operations: Any) -> Any:
                 raise Elsewhere
             renames[model._meta.db_table, new.column] = old.column
     ours: Any = connections[APPWRITE]
-    wanted = read_models("d", models_of_state(after), partial(fill_of, connection=ours))
+    wanted = read_models(
+        "d", models_of_state(after), partial(fill_of, connection=ours), ours.engine
+    )
     try:
-        migrate(ours.transport, wanted, Options(prune=True, renames=renames))
+        migrate(
+            ours.transport,
+            wanted,
+            Options(prune=True, renames=renames, engine=ours.engine),
+            hidden=HiddenValues(ours),
+        )
     except (MissingValues, UnconvertibleRows) as error:
         note(f"refused: {error}")
         raise Elsewhere from error
