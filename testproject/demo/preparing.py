@@ -15,6 +15,8 @@ USERNAME = "demo"
 def make_databases() -> None:
     """Migrate the site's own database, and the catalogue's tables on Appwrite."""
     call_command("migrate", verbosity=0, interactive=False)
+    # The bucket of the pictures.
+    call_command("appwrite_migrate", database="appwrite", verbosity=0, interactive=False)
 
 
 def password_for(host: str) -> str:

@@ -85,7 +85,7 @@ class TestSettings:
         connect(**{**RIGHT, "NAME": "nowhere"})
         text = refused(work)
         assert 'DATABASES["appwrite"]["NAME"]' in text
-        assert "manage.py appwrite_migrate" in text
+        assert "manage.py migrate" in text
 
     @pytest.mark.parametrize("key", ["HOST", "NAME", "USER", "PASSWORD"])
     def test_empty_settings(self, connect, key):
@@ -135,7 +135,7 @@ class TestSchema:
         tables.delete_table(shop.transport, shop.table_ref("library_author"))
         text = refused(work, ProgrammingError)
         assert "library_author" in text
-        assert "manage.py appwrite_migrate" in text
+        assert "manage.py migrate" in text
 
     @pytest.mark.parametrize(
         "work",
@@ -158,7 +158,7 @@ class TestSchema:
         text = refused(work, (ProgrammingError, DatabaseError))
         assert "library_author" in text
         assert "rating" in text
-        assert "manage.py appwrite_migrate" in text
+        assert "manage.py migrate" in text
 
     def test_a_table_of_a_relation(self, shop):
         with pytest.raises(ProgrammingError, match="library_book"):
