@@ -221,7 +221,9 @@ class AppwriteStorage(Storage):
 
         Raises:
             ValueError: there is no name, or the site lacks the URLs that serve files.
-            FileNotFoundError: with ``URLS="token"``, there is no such file.
+            FileNotFoundError: with ``URLS="token"``, there is no such file, or the user in force
+                may not read it.
+            Unauthorized: with ``URLS="token"``, the user may read no file of the bucket.
             TypeError: an option is unknown, or ``download`` and a preview are both asked for.
         """
         if not name:
@@ -240,6 +242,8 @@ class AppwriteStorage(Storage):
         ref = self.ref(name)
         endpoint, project = connection.project
         if how == "token":
+            if connection.identity is not None:
+                self._known(name)  # the key makes the token, also for those who may not read
             timeout_s = self.settings.url_timeout if timeout is None else timeout
             params["token"] = addresses.token_for(connection.key_transport, ref, timeout_s)
         return addresses.appwrite_url(

@@ -1,8 +1,8 @@
 """
 Delete the files of rows that are deleted, or that name another file, if their model asks for it.
 
-A file goes after the commit of the block that gave it up, and only if no other row of its model
-names it. ``update()``, ``bulk_update()`` and raw SQL give up no file: they send no signals.
+A file goes after the commit of the block that gave it up, and only if no file field of a row of its
+model, or of one that shares a table with it, names it. ``update()``, ``bulk_update()`` and raw SQL give up no file: they send no signals.
 """
 
 from __future__ import annotations
@@ -11,19 +11,25 @@ import logging
 from functools import partial
 from typing import Any
 
+from django.apps import apps
 from django.core.files.storage import Storage
 from django.db import models, transaction
-from django.db.models.signals import post_delete, post_save, pre_save
+from django.db.models.signals import post_delete, post_init, post_save, pre_save
+
+from appwrite_orm_django.users.accounts import appwrite_key
 
 logger = logging.getLogger("appwrite_orm_django.files")
 # On an instance that is being saved: the names that its row has had.
 _BEFORE = "_appwrite_files_before"
+# On every instance: the names that it was read or saved with.
+_READ = "_appwrite_files_read"
 
 
 def watch_models(sender: type[models.Model], **_: Any) -> None:
     """Connect a model with ``appwrite_delete_files = True``, when it is made."""
     if getattr(sender, "appwrite_delete_files", False) and not sender._meta.abstract:
         uid = f"appwrite_delete_files:{sender._meta.label}"
+        post_init.connect(_row_read, sender=sender, dispatch_uid=uid)
         post_delete.connect(_row_deleted, sender=sender, dispatch_uid=uid)
         pre_save.connect(_row_about_to_change, sender=sender, dispatch_uid=uid)
         post_save.connect(_row_changed, sender=sender, dispatch_uid=uid)
@@ -31,6 +37,15 @@ def watch_models(sender: type[models.Model], **_: Any) -> None:
 
 def file_fields(model: type[models.Model]) -> list[models.FileField]:
     return [field for field in model._meta.concrete_fields if isinstance(field, models.FileField)]
+
+
+def _row_read(instance: models.Model, **_: Any) -> None:
+    held = instance.__dict__
+    held[_READ] = {
+        field.attname: _name(held[field.attname])
+        for field in file_fields(type(instance))
+        if field.attname in held
+    }
 
 
 def _row_deleted(sender: type[models.Model], instance: models.Model, using: str, **_: Any) -> None:
@@ -60,12 +75,26 @@ def _row_about_to_change(
     instance.__dict__[_BEFORE] = before
 
 
-def _row_changed(sender: type[models.Model], instance: models.Model, using: str, **_: Any) -> None:
+def _row_changed(
+    sender: type[models.Model],
+    instance: models.Model,
+    using: str,
+    update_fields: Any = None,
+    **_: Any,
+) -> None:
     before = instance.__dict__.pop(_BEFORE, {})
+    read = instance.__dict__.setdefault(_READ, {})
     for field in file_fields(sender):
-        name = _name(before.get(field.attname))
-        if name != _name(instance.__dict__.get(field.attname)):
+        key = field.attname
+        if key not in instance.__dict__ or (
+            update_fields is not None and field.name not in update_fields
+        ):
+            continue
+        now, name = _name(instance.__dict__[key]), _name(before.get(key))
+        # An outdated object that is saved for its other fields gives up no file.
+        if now not in (name, read.get(key)):
             _delete_after_commit(sender, field, name, using)
+        read[key] = now
 
 
 def _rows(model: type[models.Model], using: str) -> models.QuerySet[Any]:
@@ -90,7 +119,23 @@ def _delete(model: type[models.Model], field: models.FileField, name: str, using
     """Delete a file; the rows are committed, so an error is logged and not raised."""
     storage: Storage = field.storage
     try:
-        if not _rows(model, using).filter(**{field.attname: name}).exists():
+        if not _is_named(model, name, using):
             storage.delete(name)
     except Exception:
         logger.exception("%s.%s: the file %s was not deleted", model._meta.label, field.name, name)
+
+
+def _is_named(model: type[models.Model], name: str, using: str) -> bool:
+    """Return whether a row of a model or of its parents and children names a file."""
+    family = {model, *model._meta.get_parent_list()}
+    with appwrite_key(using):  # the user in force may not see all rows
+        for other in apps.get_models():
+            if other._meta.proxy or family.isdisjoint({other, *other._meta.get_parent_list()}):
+                continue
+            named = models.Q()
+            for field in file_fields(other):
+                if field.model is other:  # the others are asked of the parent's table
+                    named |= models.Q(**{field.attname: name})
+            if named and _rows(other, using).filter(named).exists():
+                return True
+    return False

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, models, transaction
 from django.db.models import signals
 
+from appwrite_orm_django.files import deleting
 from appwrite_orm_django.files.deleting import watch_models
+from appwrite_orm_django.users.accounts import appwrite_user
 from tests.library.models import Everything
 
 pytestmark = pytest.mark.django_db(databases=["appwrite"], transaction=True)
@@ -22,7 +24,7 @@ def model(storage: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Everyt
     monkeypatch.setattr(Everything, "appwrite_delete_files", True)
     watch_models(Everything)
     yield Everything
-    for signal in (signals.post_delete, signals.pre_save, signals.post_save):
+    for signal in (signals.post_init, signals.post_delete, signals.pre_save, signals.post_save):
         uid = f"appwrite_delete_files:{Everything._meta.label}"
         signal.disconnect(sender=Everything, dispatch_uid=uid)
 
@@ -96,6 +98,46 @@ def test_a_change_by_another_client_in_between(model: Any, stored: Any) -> None:
     row.file.save("b.txt", ContentFile(b"b"))
     late.file.save("c.txt", ContentFile(b"c"))
     assert stored() == {"c.txt": b"c"}
+
+
+def test_an_outdated_object_that_is_saved_for_another_field_deletes_nothing(
+    model: Any, stored: Any
+) -> None:
+    key = make(model).pk
+    fresh, late = model.objects.get(pk=key), model.objects.get(pk=key)
+    fresh.file = ContentFile(b"b", "b.txt")
+    fresh.save()
+    late.char = "changed"
+    late.save()
+    assert stored() == {"b.txt": b"b"}
+    # And an object that has replaced its file, and is then outdated.
+    model.objects.filter(pk=key).update(file="c.txt")
+    model._meta.get_field("file").storage.save("c.txt", ContentFile(b"c"))
+    fresh.save()
+    assert stored() == {"b.txt": b"b", "c.txt": b"c"}
+
+
+def test_a_file_that_another_field_of_the_row_names_is_kept(
+    model: Any, stored: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = models.FileField(null=True, storage=model._meta.get_field("file").storage)
+    second.set_attributes_from_name("text")
+    second.model = model
+    monkeypatch.setattr(deleting, "file_fields", lambda _: [model._meta.get_field("file"), second])
+    row = make(model)
+    row.text, row.file = row.file.name, ""
+    row.save()
+    assert stored() == {"a.txt": b"content"}
+    row.text = ""
+    row.save()
+    assert stored() == {}
+
+
+def test_a_row_that_the_user_may_not_see_keeps_its_file(model: Any) -> None:
+    make(model)
+    with appwrite_user(guest=True):
+        assert deleting._is_named(model, "a.txt", "appwrite")
+        assert not deleting._is_named(model, "b.txt", "appwrite")
 
 
 def test_a_failed_deletion_does_not_hide_that_the_row_is_gone(

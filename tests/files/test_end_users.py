@@ -69,3 +69,19 @@ def test_permissions_of_files(make_storage: Any, users: Any) -> None:
     with appwrite_user(jwt=users[0]):
         storage.save("by ann.txt", ContentFile(b"x"))
     assert permissions_of(storage, "by ann.txt") == ['read("any")']
+
+
+def test_a_token_is_given_to_those_only_who_may_read_the_file(
+    make_storage: Any, users: Any
+) -> None:
+    ann, bob = users
+    storage = make_storage(file_security=True, permissions=['create("users")'], urls="token")
+    storage.save("by the key", ContentFile(b""))
+    with appwrite_user(jwt=ann):
+        name = storage.save("a.txt", ContentFile(b"by ann"))
+    for _ in range(2):  # without a kept token, and with one
+        for other in ({"jwt": bob}, {"guest": True}):
+            with appwrite_user(**other), pytest.raises((FileNotFoundError, Unauthorized)):
+                storage.url(name)
+        with appwrite_user(jwt=ann):
+            assert "token=" in storage.url(name)
