@@ -16,7 +16,7 @@ from django.core.files.storage import Storage
 from django.db import models, transaction
 from django.db.models.signals import post_delete, post_init, post_save, pre_save
 
-from appwrite_orm_django.users.accounts import appwrite_key
+from appwrite_orm_django.client.identity import acting_as
 
 logger = logging.getLogger("appwrite_orm_django.files")
 # On an instance that is being saved: the names that its row has had.
@@ -128,7 +128,7 @@ def _delete(model: type[models.Model], field: models.FileField, name: str, using
 def _is_named(model: type[models.Model], name: str, using: str) -> bool:
     """Return whether a row of a model or of its parents and children names a file."""
     family = {model, *model._meta.get_parent_list()}
-    with appwrite_key(using):  # the user in force may not see all rows
+    with acting_as(None, using):  # the user in force may not see all rows
         for other in apps.get_models():
             if other._meta.proxy or family.isdisjoint({other, *other._meta.get_parent_list()}):
                 continue

@@ -320,9 +320,10 @@ class TestLargeNumbersAreCountedExactly:
         with pytest.raises(DataError, match="big"), transaction.atomic(using="appwrite"):
             mine.update(big=F("big") + 1)
         assert mine.get().big == 2**63 - 1
-        mine.update(big=F("big") - 2)
-        mine.update(big=F("big") + 1)
-        assert mine.get().big == 2**63 - 2
+        if connections["appwrite"].engine.adds_integers:
+            mine.update(big=F("big") - 2)
+            mine.update(big=F("big") + 1)
+            assert mine.get().big == 2**63 - 2
         with pytest.raises(DataError, match="big"):
             mine.update(big=F("big") + 2**62)
         Everything.objects.update(big=None)
