@@ -14,6 +14,7 @@ from django.db import DataError, connections, transaction
 from django.db.models import F, Q, Value
 from django.utils import timezone
 
+from appwrite_orm_django.client import rows
 from tests.fixtures import moment
 from tests.kinds import level_settings
 from tests.library.models import Everything, Lists
@@ -300,3 +301,16 @@ class TestValues:
                 .count()
                 == 1
             )
+
+
+def test_a_null_array_is_an_empty_one_in_negations_too(level):
+    """Other clients may leave one; SQL's negations would leave such rows out."""
+    connection = connections["appwrite"]
+    table = connection.table_ref(Lists._meta.db_table)
+    rows.create_row(connection.transport, table, "raw", {"integers": [1], "texts": None})
+    row, other = Lists.objects.get(pk="raw"), Lists.objects.create(texts=["x"])
+    assert Lists.objects.nocache().get(pk=row.pk).texts == []
+    for condition in (Q(texts__contains=["x"]), Q(texts__overlap=["x", "y"])):
+        assert list(Lists.objects.nocache().exclude(condition)) == [row]
+        assert list(Lists.objects.nocache().filter(~condition)) == [row]
+        assert list(Lists.objects.nocache().filter(condition)) == [other]

@@ -28,7 +28,7 @@ def contains(lookup: Lookup, truth_value: bool, scope: Scope) -> Narrowing:
     key = column_key(lookup.lhs.target)
     if truth_value:
         return both([leaf(queries.contains(key, element)) for element in elements])
-    return either([leaf(queries.not_contains(key, element)) for element in elements])
+    return either(_without(key, scope, element) for element in elements)
 
 
 def overlap(lookup: Lookup, truth_value: bool, scope: Scope) -> Narrowing:
@@ -37,9 +37,17 @@ def overlap(lookup: Lookup, truth_value: bool, scope: Scope) -> Narrowing:
     if elements is None or not elements or len(elements) > queries.MAX_VALUES:
         return UNKNOWN
     key = column_key(lookup.lhs.target)
-    return leaf(
-        queries.contains(key, *elements) if truth_value else queries.not_contains(key, *elements)
-    )
+    if truth_value:
+        return leaf(queries.contains(key, *elements))
+    return _without(key, scope, *elements)
+
+
+def _without(key: str, scope: Scope, *elements: Any) -> Narrowing:
+    """Narrow to the rows with none of these elements; null is an empty array."""
+    none_of_them = leaf(queries.not_contains(key, *elements))
+    if scope.engine.negations_match_nulls:
+        return none_of_them
+    return either([none_of_them, leaf(queries.is_null(key))])
 
 
 def _elements(lookup: Lookup, scope: Scope) -> list[Any] | None:
