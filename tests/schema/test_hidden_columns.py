@@ -30,7 +30,7 @@ from tests.schema.conftest import ENGINE, LEVELS, Options, migrate, plan_for, re
 from .killing import a_killable_server
 from .migration_histories import models_of_state
 from .test_migration_histories import APPWRITE, databases
-from .test_operations import after, ends, indexes, live_table, model_of, thing, unblocked, with_rows  # noqa: F401 - a fixture
+from .test_operations import after, ends, live_table, model_of, thing, unblocked, with_rows  # noqa: F401 - a fixture
 
 EVEN = UniqueConstraint(fields=["n"], condition=Q(f=True), name="one_n")
 LOWER = UniqueConstraint(Lower("t"), name="t_without_case")
@@ -52,6 +52,11 @@ def add(constraint: UniqueConstraint) -> migrations.AddConstraint:
 def hidden() -> list[str]:
     """Return the keys of the hidden columns that are there."""
     return [column.key for column in live_table().columns if is_hidden(column.key)]
+
+
+def indexes() -> set[tuple[str, str]]:
+    """Return the types and columns of the indexes."""
+    return {(index.type, ", ".join(index.columns)) for index in live_table().indexes}
 
 
 def transport() -> Any:
