@@ -33,7 +33,7 @@ from appwrite_orm_django.client.queries import starts_with
 from appwrite_orm_django.conf import appwrite_aliases
 from appwrite_orm_django.files import addresses, buckets, names, uploading
 from appwrite_orm_django.files.reading import AppwriteFile
-from appwrite_orm_django.files.settings import BucketSettings
+from appwrite_orm_django.files.settings import BucketSettings, InBucket
 
 if TYPE_CHECKING:
     from appwrite_orm_django.client.transport import Transport
@@ -47,7 +47,7 @@ _taken: ContextVar[frozenset[str]] = ContextVar("_taken", default=frozenset())
 
 
 @deconstructible(path="appwrite_orm_django.storage.AppwriteStorage")
-class AppwriteStorage(Storage):
+class AppwriteStorage(InBucket, Storage):
     """
     Files in a bucket of an Appwrite project.
 

@@ -17,6 +17,7 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import storages
 from django.db import connections, models
+from django.utils.module_loading import import_string
 
 from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.backend.creation import TEST_BUCKETS
@@ -25,7 +26,7 @@ from appwrite_orm_django.client import files
 from appwrite_orm_django.client.errors import AlreadyExists
 from appwrite_orm_django.client.references import MAX_ID_LENGTH
 from appwrite_orm_django.client.transport import Transport
-from appwrite_orm_django.files.settings import BucketSettings
+from appwrite_orm_django.files.settings import BucketSettings, InBucket
 
 # What test runners add to the name of the test database of each of their processes.
 _WORKER = re.compile(r"_((?:gw)?\d+)$")
@@ -86,16 +87,26 @@ def buckets_of(alias: str) -> list[BucketSettings]:
 
 def storages_of(alias: str) -> Iterator[Any]:
     """Yield the storages on a database that ``STORAGES`` and the fields of models name."""
-    named: list[Any] = [storages[name] for name in storages.backends]
+    named: list[Any] = [storages[name] for name in storages.backends if _may_be_ours(name)]
     fields = (field for model in apps.get_models() for field in model._meta.get_fields())
     used: list[Any] = [field.storage for field in fields if isinstance(field, models.FileField)]
     for storage in (*named, *used):
-        # Not by its class: the storage stands above this module.
-        if (
-            isinstance(getattr(storage, "settings", None), BucketSettings)
-            and storage.alias == alias
-        ):
+        if isinstance(storage, InBucket) and storage.alias == alias:
             yield storage
+
+
+def _may_be_ours(name: str) -> bool:
+    """
+    Return whether an entry of ``STORAGES`` is a storage of ours, without making the others.
+
+    That of static files cannot be made in a project without ``STATIC_URL``.
+    """
+    try:
+        described: Any = storages.backends
+        backend = import_string(described[name]["BACKEND"])
+    except ImportError:
+        return True  # Django names the entry when it makes it
+    return isinstance(backend, type) and issubclass(backend, InBucket)
 
 
 def _differences(one: dict[str, Any], other: dict[str, Any]) -> str:

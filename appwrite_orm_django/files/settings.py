@@ -15,6 +15,10 @@ URLS = ("public", "token", "django")
 COMPRESSIONS = ("none", "gzip", "zstd")
 
 
+class InBucket:
+    """A storage whose files live in a bucket; its ``settings`` are ``BucketSettings``."""
+
+
 @dataclass(frozen=True, slots=True)
 class BucketSettings:
     """

@@ -77,8 +77,8 @@ def _hammer(name: str, options: argparse.Namespace) -> bool:
         store: Any = OrmStore(service.caches, cache, deaf=options.deaf, database=service.database)
         if options.store == "driver":
             store = DriverStore(service.caches, cache, deaf=options.deaf, database=service.database)
-        store.start()
         try:
+            store.start()
             figures = hammer(
                 store,
                 readers=options.readers,

@@ -9,8 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -43,7 +41,6 @@ def hammered(*options: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(lines[-1])
 
 
-@pytest.mark.slow
 def test_no_read_is_older_than_a_write_that_had_returned():
     status, figures = hammered("--reads", "1500")
     assert (status, figures["old"], figures["errors"], figures["failed_writes"]) == (0, 0, 0, 0)
@@ -51,7 +48,6 @@ def test_no_read_is_older_than_a_write_that_had_returned():
     assert figures["writes"] > 0
 
 
-@pytest.mark.slow
 def test_a_broken_invalidation_is_noticed():
     """Without this, no old reads would mean nothing."""
     status, figures = hammered("--reads", "1500", "--deaf", "--chaos")

@@ -191,3 +191,21 @@ def test_each_process_of_a_parallel_run_has_its_own(
     ]:
         monkeypatch.setitem(appwrite.settings_dict, "NAME", database)
         assert [in_tests("media"), in_tests(long)] == expected
+
+
+def test_other_storages_are_not_made(appwrite: Any) -> None:
+    """That of static files cannot be, in a project without STATIC_URL."""
+    static = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    media = {"BACKEND": BACKEND, "OPTIONS": {"BUCKET": "media", "DATABASE": "appwrite"}}
+    with override_settings(
+        STORAGES={"default": LOCAL, "staticfiles": static, "media": media}, STATIC_URL=None
+    ):
+        assert "media" in migrate(plan=True)
+
+
+def test_a_storage_that_cannot_be_imported_is_named() -> None:
+    with (
+        override_settings(STORAGES={"default": LOCAL, "media": {"BACKEND": "nowhere.Storage"}}),
+        pytest.raises(CommandError, match="nowhere"),
+    ):
+        migrate(plan=True)
