@@ -90,9 +90,8 @@ def storages_of(alias: str) -> Iterator[Any]:
     named: list[Any] = [storages[name] for name in storages.backends if _may_be_ours(name)]
     fields = (field for model in apps.get_models() for field in model._meta.get_fields())
     used: list[Any] = [field.storage for field in fields if isinstance(field, models.FileField)]
-    for storage in (*named, *used):
-        if isinstance(storage, InBucket) and storage.alias == alias:
-            yield storage
+    ours: list[Any] = [storage for storage in (*named, *used) if isinstance(storage, InBucket)]
+    yield from (storage for storage in ours if storage.alias == alias)
 
 
 def _may_be_ours(name: str) -> bool:

@@ -16,7 +16,7 @@ COMPRESSIONS = ("none", "gzip", "zstd")
 
 
 class InBucket:
-    """A storage whose files live in a bucket; its ``settings`` are ``BucketSettings``."""
+    """Mark a storage whose files live in a bucket, ``settings.bucket`` of the database ``alias``."""
 
 
 @dataclass(frozen=True, slots=True)
