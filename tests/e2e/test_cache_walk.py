@@ -91,7 +91,7 @@ def test_the_badge_follows_what_is_written_past_the_site(shared_site, browser, w
     )
     assert written.status_code == 200, written.text
     # Appwrite delivers on its own time.
-    wait(browser).until(lambda _: last_write().endswith(", webhook"))
+    wait(browser).until(lambda _: last_write().endswith("webhook"))
     assert figures(browser, "world.Language")[0] == "stale"
     browser.get(address)
     assert badge(browser) == "MISS"
