@@ -30,7 +30,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from types import ModuleType
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize, proxy
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -107,7 +107,8 @@ class Link:
     )
 
     def __init__(self, server: "Server", connection: Any) -> None:
-        self._server = server
+        # Not in a circle, so that the connections of a server end with it.
+        self._server: Server = proxy(server)
         self.connection = connection
         self._socket: Any = None
         self._run_id = ""
@@ -290,6 +291,11 @@ def _is_good(fact: tuple[str, str]) -> bool:
     return about.get("state") == "online" and int(about.get("lag", _MOST_LAG_S + 1)) <= _MOST_LAG_S
 
 
+def _close(links: list[Link]) -> None:
+    while links:
+        links.pop().connection.disconnect()
+
+
 class Server:
     """
     The connections of one pool of redis-py or valkey-py.
@@ -324,6 +330,7 @@ class Server:
         self.is_of_cluster = is_of_cluster
         self.clock = clock
         self.idle: list[Link] = []
+        finalize(self, _close, self.idle)
         self._links: WeakKeyDictionary[Any, Link] = WeakKeyDictionary()
         self._warned = False
         self._size = min(getattr(pool, "max_connections", None) or 1 << 20, 1 << 20)
@@ -366,11 +373,19 @@ class Server:
             self._places().release()
             raise
         link = self._links.get(connection)
+        if link is not None:
+            link.connection = connection
         if link is None or not link.is_same:
             link = Link(self, connection)
             self._open(link)
             self._links[connection] = link
         return link
+
+    def _give_to_pool(self, link: Link) -> None:
+        # A link that held its connection would keep it, and the connection keeps the link.
+        connection, link.connection = link.connection, None
+        self.pool.release(connection)
+        self._places().release()
 
     def _places(self) -> threading.Semaphore:
         """Return what makes threads queue for the connections of a bounded pool."""
@@ -404,8 +419,7 @@ class Server:
     def give(self, link: Link) -> None:
         """Take back a link whose replies have all been read."""
         if not self.holds:
-            self.pool.release(link.connection)
-            self._places().release()
+            self._give_to_pool(link)
         elif len(self.idle) < _MOST_IDLE:
             self.idle.append(link)
         else:
@@ -415,8 +429,7 @@ class Server:
         """Close a link that cannot be used any more."""
         link.connection.disconnect()
         if not self.holds:
-            self.pool.release(link.connection)
-            self._places().release()
+            self._give_to_pool(link)
 
     def drop_idle(self) -> None:
         """Close all links that are held: they were opened before something happened."""

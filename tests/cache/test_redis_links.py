@@ -1,7 +1,9 @@
 """A Redis that comes back older, is a replica, or lacks replicas: nothing that it has is served."""
 
+import gc
 import subprocess
 import time
+import weakref
 
 import pytest
 import redis
@@ -164,3 +166,23 @@ def test_a_hit_asks_who_the_server_is_once_a_connection(own_redis, open_cache, m
         read(cache, 2)
     assert before > 0
     assert sum(asked) == before
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_nothing_keeps_a_connection_that_is_not_used_any_more(own_redis, holds):
+    pool = redis.ConnectionPool.from_url(own_redis.url)
+    server = redis_links.Server(pool, redis, holds=holds)
+    link = server.take()
+    socket, connection = link.connection._sock, weakref.ref(link.connection)
+    server.give(link)
+    assert server.take() is link
+    server.give(link)
+    del link
+    if holds:
+        del server
+        assert socket.fileno() == -1  # closed at once, not by the collector in whatever order
+        return
+    pool.disconnect()
+    pool.reset()
+    gc.collect()
+    assert connection() is None
