@@ -7,8 +7,6 @@ import pytest
 from django.core.cache import caches
 from django.core.exceptions import ImproperlyConfigured
 
-pytest.importorskip("pymemcache")
-
 BACKEND = "django.core.cache.backends.memcached.PyMemcacheCache"
 
 

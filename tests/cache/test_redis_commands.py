@@ -52,8 +52,6 @@ CLIENTS = {
 def test_what_is_stored_is_found_and_the_backend_finds_the_same_bytes(
     redis_server, settings, client, holds
 ):
-    if "valkey" in client:
-        pytest.importorskip("django_valkey")
     settings.CACHES = {
         "default": {
             "LOCATION": redis_server.url,
