@@ -526,7 +526,7 @@ def _compare_indexes(
         elif changed & _keys(index):
             # No model has the index, and it cannot outlive the old column.
             steps.append(DropIndex(live.id, index))
-        elif len(index.columns) > 1 or not dropped.issuperset(_keys(index)):
+        elif anew or len(index.columns) > 1 or not dropped.issuperset(_keys(index)):
             # The server drops an index over a single column together with it. From an index over
             # several columns it only removes the dropped one. The rest may then be unique where
             # rows are not, and the index cannot be dropped if several columns go at once.
