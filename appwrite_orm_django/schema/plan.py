@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import TypeGuard
 
 from appwrite_orm_django.engines import MARIADB, Engine
 
@@ -106,6 +107,10 @@ def make_plan(
             continue
         needed, extra = _compare_tables(table, known, renames or {}, marks, engine)
         if not prune:
+            if not engine.takes_identical_indexes:
+                # A unique index serves the queries of a plain one over its columns.
+                unique = [step.index for step in extra if _drops_unique(step)]
+                needed = [step for step in needed if not _is_served(step, unique)]
             _refuse_unknown_indexes(table.id, needed, extra, engine)
         steps += needed
         steps += _to_fill(table, known, needed, everything=verify_unique)
@@ -224,6 +229,18 @@ def _alters(step: Step) -> bool:
     if isinstance(step, ChangeColumn):
         return step.before.size != step.after.size
     return isinstance(step, (RenameColumn, ReplaceColumn))
+
+
+def _drops_unique(step: Step) -> TypeGuard[DropIndex]:
+    return isinstance(step, DropIndex) and step.index.type == "unique"
+
+
+def _is_served(step: Step, unique: Iterable[Index]) -> bool:
+    return (
+        isinstance(step, CreateIndex)
+        and step.index.type == "key"
+        and any(map(step.index.excludes, unique))
+    )
 
 
 def _refuse_unknown_indexes(

@@ -672,7 +672,7 @@ def test_an_unknown_index_gives_way_to_another_one_over_its_columns(
 @pytest.mark.parametrize(
     ("there", "wanted_index"),
     [
-        (over("a", "b", type="unique"), Index("j", "key", ("b", "a"))),
+        (over("a", "b", type="unique"), Index("j", "unique", ("b", "a"))),
         (over("a", type="fulltext"), Index("j", "fulltext", ("b",))),
     ],
     ids=str,
@@ -751,3 +751,14 @@ def test_an_index_under_another_name_that_another_client_has_just_created(
     migrate(connect(server), database(A, B, C, indexes=(Index("other", "key", ("b", "a")),)))
     with pytest.raises(InvalidSchema, match="index with the same attributes"):
         migrate(connect(server), wanted, plan=plan)
+
+
+@NOT_ALIKE
+def test_a_unique_index_serves_for_a_plain_one(make_server: Callable[..., LocalServer]):
+    """A migration runs again over a table that is ahead, or the constraint of a model has gone."""
+    server, unique = make_server(), over("a", type="unique")
+    fill(server, unique)
+    wanted = database(A, B, C, indexes=(Index("j", "key", ("a",)),))
+    assert plan_for(connect(server), wanted).steps == ()
+    migrate(connect(server), wanted, Options(prune=True))
+    assert_done(server, wanted, Options())
