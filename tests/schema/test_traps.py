@@ -412,7 +412,7 @@ class TestTextThatAnUpdateWouldDestroy:
         assert str(caught.value) == (
             f"t.a cannot become longtext: r has {OPERATOR_TEXT!r}: Appwrite takes it for an "
             "operator, and on MongoDB destroys it.\n"
-            "Nothing was changed. Correct the rows and run appwrite_migrate again."
+            "Nothing was changed. Correct the rows and run the migration again."
         )
         assert [column.key for column in live_table(transport).columns] == ["a"]
         assert values(transport, "a") == [OPERATOR_TEXT]
