@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
+from django.core.cache import BaseCache, caches
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import File as DjangoFile
 from django.core.files.storage import Storage
@@ -26,6 +27,8 @@ from appwrite_orm_django.client.errors import (
     BucketNotFound,
     FileNotFound,
     FileRefused,
+    InvalidUserToken,
+    Unauthorized,
     cut,
 )
 from appwrite_orm_django.client.files import File, FileRef, is_complete
@@ -143,6 +146,8 @@ class AppwriteStorage(InBucket, Storage):
                 self._in_bucket(uploading.save, self.transport, ref, name, source, permissions)
             except FileRefused as error:
                 raise self._refused(name, error) from error
+            finally:
+                self._forget_token(ref)  # another client may have deleted the file of this name
         return name
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
@@ -166,7 +171,12 @@ class AppwriteStorage(InBucket, Storage):
         except FileNotFound:
             return
         finally:
-            addresses.forget_token(transport, ref)
+            self._forget_token(ref)
+
+    def _forget_token(self, ref: FileRef) -> None:
+        if self.urls == "token":
+            transport = appwrite_connection(self.alias).key_transport
+            addresses.forget_token(self._token_cache, transport, ref)
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """
@@ -212,6 +222,9 @@ class AppwriteStorage(InBucket, Storage):
         """
         Return an address where a browser finds the file.
 
+        There need be no such file: its address then leads to a 404, and to a 401 or 404 if the
+        user in force may not read the file.
+
         Args:
             download: whether the browser saves the file instead of showing it.
             timeout: seconds for which an address with a token or a signature is valid; by default
@@ -221,9 +234,8 @@ class AppwriteStorage(InBucket, Storage):
 
         Raises:
             ValueError: there is no name, or the site lacks the URLs that serve files.
-            FileNotFoundError: with ``URLS="token"``, there is no such file, or the user in force
-                may not read it.
-            Unauthorized: with ``URLS="token"``, the user may read no file of the bucket.
+            MissingScope: with ``URLS="token"``, the key may not create tokens.
+            BucketNotFound: with ``URLS="token"``, there is no such bucket.
             TypeError: an option is unknown, or ``download`` and a preview are both asked for.
         """
         if not name:
@@ -235,20 +247,41 @@ class AppwriteStorage(InBucket, Storage):
         how = self.urls
         if how == "django":
             return addresses.django_url(
-                self.alias, self.settings.bucket, names.normalized(name), kind, params,
+                self.alias, self.settings.bucket, names.addressable(name), kind, params,
                 signed=not self.settings.is_public,
             )  # fmt: skip
         connection = appwrite_connection(self.alias)
-        ref = self.ref(name)
+        ref = FileRef(self.bucket, names.id_of(names.addressable(name)))
         endpoint, project = connection.project
         if how == "token":
-            if connection.identity is not None:
-                self._known(name)  # the key makes the token, also for those who may not read
-            timeout_s = self.settings.url_timeout if timeout is None else timeout
-            params["token"] = addresses.token_for(connection.key_transport, ref, timeout_s)
+            params.update(self._token(ref, timeout))
         return addresses.appwrite_url(
             self.settings.public_endpoint or endpoint, project, ref, kind, params
         )
+
+    def _token(self, ref: FileRef, timeout: int | None) -> dict[str, str]:
+        """Return the token that opens a file; none if it is missing, or the user may not read it."""
+        connection = appwrite_connection(self.alias)
+        timeout_s = self.settings.url_timeout if timeout is None else timeout
+        try:
+            if connection.identity is not None:
+                # The key creates the token, also for users who may not read the file.
+                self._in_bucket(files.get_file, connection.transport, ref)
+        except InvalidUserToken:
+            raise
+        except (FileNotFound, Unauthorized):
+            return {}
+        try:
+            token = self._in_bucket(
+                addresses.token_for, self._token_cache, connection.key_transport, ref, timeout_s
+            )
+        except FileNotFound:
+            return {}
+        return {"token": token}
+
+    @property
+    def _token_cache(self) -> BaseCache:
+        return caches[appwrite_connection(self.alias).options.cache.alias]
 
     @cached_property
     def urls(self) -> str:

@@ -416,11 +416,53 @@ def test_tokens_are_kept(make_storage, requests):
     ]
     # One with a longer life is another one.
     assert address(storage.url(name, timeout=7 * 86400))[1]["token"] != token
+
+
+def test_a_token_does_not_outlive_its_file(make_storage):
+    """The tokens of a file are void when it is deleted, whichever process has asked for them."""
+    storage = make_storage(urls="token")
+    name = save(storage, "a.txt")
+    token = address(storage.url(name))[1]["token"]
     storage.delete(name)
-    with pytest.raises(FileNotFoundError):
-        storage.url(name)
     save(storage, name)
     assert address(storage.url(name))[1]["token"] != token
+
+
+def test_a_token_is_forgotten_by_every_process(make_storage):
+    """Another process deletes and saves: this one asks the cache that both share."""
+    storage, other = (make_storage(urls="token") for _ in range(2))
+    name = save(storage, "a.txt")
+    token = address(storage.url(name))[1]["token"]
+    files.delete_file(storage.transport, storage.ref(name))  # by a client that is not Django
+    save(other, name, b"new")
+    kept = address(storage.url(name))[1]["token"]
+    assert kept != token
+
+
+@pytest.mark.parametrize("method", ["get", "set", "delete"])
+def test_a_cache_that_fails_costs_a_request_for_each_token(
+    make_storage, monkeypatch, caplog, method
+):
+    storage = make_storage(urls="token")
+    name = save(storage, "a.txt")
+    monkeypatch.setattr(type(storage._token_cache), method, lambda *_, **__: 1 / 0)
+    if method == "delete":
+        storage.delete(name)
+    else:
+        assert address(storage.url(name))[1]["token"]
+    assert "the token of a file could not be" in caplog.text
+
+
+@pytest.mark.parametrize("urls", ["public", "token", "django"])
+@pytest.mark.parametrize("name", ["gone.jpg", "/media/old.jpg", "../up.jpg", ".", "\udc80", "nul\0"])
+def test_an_address_needs_no_file(make_storage, settings, client, urls, name):
+    """Lists, the admin and serializers ask for the address of every row, whatever its file."""
+    settings.ROOT_URLCONF = "testproject.urls"
+    storage = make_storage(urls=urls, permissions=["read(\"any\")"] if urls == "public" else [])
+    save(storage, "here.jpg")
+    for options in ({}, {"width": 10}, {"download": True}):
+        assert ".." not in storage.url(name, **options)
+        assert "token" not in storage.url(name, **options)
 
 
 @pytest.mark.local_only("its endpoint is local:")
