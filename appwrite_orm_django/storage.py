@@ -124,7 +124,8 @@ class AppwriteStorage(InBucket, Storage):
         name = content.name if name is None else name
         # A stream could not be read again for another name.
         with uploading.seekable(content) as source:
-            before = _taken.set(frozenset())
+            is_taken = name and self.settings.unique_names
+            before = _taken.set(frozenset([names.normalized(name)] if is_taken else []))
             try:
                 while True:
                     try:
@@ -149,6 +150,18 @@ class AppwriteStorage(InBucket, Storage):
             finally:
                 self._forget_token(ref)  # another client may have deleted the file of this name
         return name
+
+    def save_as(self, name: str, content: Any) -> None:
+        """
+        Save a file under exactly this name.
+
+        Raises:
+            FileExistsError: the name is taken.
+        """
+        try:
+            self._save(name, content)
+        except uploading.NameTaken as error:
+            raise FileExistsError(f"There is a file {cut(repr(name))} already.") from error
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         # An incomplete file is not there for readers, but its id is taken.

@@ -18,6 +18,7 @@ from django.urls import NoReverseMatch, reverse
 from appwrite_orm_django.client import files
 from appwrite_orm_django.client.files import FileRef
 from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.files.names import BY_ID, id_of
 
 logger = logging.getLogger("appwrite_orm_django.files")
 #: The options of a preview, and their names at Appwrite.
@@ -113,6 +114,8 @@ def django_url(
     Raises:
         ValueError: the site has not included these URLs.
     """
+    if "\n" in name:  # no URL pattern of Django's matches it
+        name = f"{BY_ID}{id_of(name)}"
     try:
         path = reverse("appwrite_files:file", args=[alias, bucket, kind, name])
     except NoReverseMatch as error:
