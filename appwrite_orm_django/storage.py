@@ -138,11 +138,10 @@ class AppwriteStorage(InBucket, Storage):
 
     def _save(self, name: str, content: DjangoFile[Any]) -> str:
         name = names.normalized(name)
-        names.check_savable(name)
         ref = FileRef(self.bucket, names.id_of(name))
         permissions = self.settings.file_permissions
         with uploading.seekable(content) as source:
-            self._check_allowed(name, source)
+            self.check_savable(name, uploading.size_of(source))
             try:
                 self._in_bucket(uploading.save, self.transport, ref, name, source, permissions)
             except FileRefused as error:
@@ -162,6 +161,19 @@ class AppwriteStorage(InBucket, Storage):
             self._save(name, content)
         except uploading.NameTaken as error:
             raise FileExistsError(f"There is a file {cut(repr(name))} already.") from error
+
+    def check_savable(self, name: str, size: int) -> None:
+        """
+        Reject what the server would reject, or not keep as it is; no request is made.
+
+        Raises:
+            SuspiciousFileOperation, ValueError: there can be no file of this name.
+            FileRefused: the bucket does not allow its extension, or its size in bytes.
+        """
+        names.check_savable(names.normalized(name))
+        allowed, most = self.settings.extensions, self.settings.max_size
+        if (allowed and names.extension_of(name) not in allowed) or (most and size > most):
+            raise self._refused(name)
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         # An incomplete file is not there for readers, but its id is taken.
@@ -377,13 +389,6 @@ class AppwriteStorage(InBucket, Storage):
             if not buckets.create_for_tests(self.alias, self.settings):
                 raise
             return function(*args)
-
-    def _check_allowed(self, name: str, content: Any) -> None:
-        """Refuse what the bucket would refuse, before anything is sent."""
-        extension = names.extension_of(name)
-        allowed, most = self.settings.extensions, self.settings.max_size
-        if (allowed and extension not in allowed) or (most and uploading.size_of(content) > most):
-            raise self._refused(name)
 
     def _refused(self, name: str, error: FileRefused | None = None) -> FileRefused:
         allowed, most = self.settings.extensions, self.settings.max_size
