@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from appwrite_orm_django.client.references import is_valid_id
+from appwrite_orm_django.client.references import PERMISSION, is_valid_id
 
 WHERE = 'OPTIONS of "appwrite_orm_django.storage.AppwriteStorage"'
 URLS = ("public", "token", "django")
@@ -103,6 +103,9 @@ class BucketSettings:
             value = getattr(self, name)
             if value is not None and not _are_texts(value):
                 return f'"{name.upper()}" must be a list of strings.'
+            for each in value or ():
+                if name != "extensions" and not PERMISSION.fullmatch(each):
+                    return f'"{name.upper()}" has {each!r}; a permission is written as read("any").'
         for name in (
             "file_security", "encryption", "antivirus", "transformations", "unique_names",
         ):  # fmt: skip
