@@ -25,7 +25,8 @@ def model(storage: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Everyt
     monkeypatch.setattr(Everything, "appwrite_delete_files", True)
     watch_models(Everything)
     yield Everything
-    for signal in (signals.post_init, signals.post_delete, signals.pre_save, signals.post_save):
+    used = ("post_init", "pre_delete", "post_delete", "pre_save", "post_save")
+    for signal in (getattr(signals, name) for name in used):
         uid = f"appwrite_delete_files:{Everything._meta.label}"
         signal.disconnect(sender=Everything, dispatch_uid=uid)
 
@@ -40,6 +41,15 @@ def test_a_deleted_row_takes_its_file_along(model: Any, stored: Any) -> None:
     assert stored() == {"b.txt": b"content"}
     model.objects.filter(pk=other.pk).delete()
     assert stored() == {}
+
+
+def test_a_file_that_was_not_read_with_its_row_is_deleted(model: Any, stored: Any) -> None:
+    first, second, third = (make(model, f"{number}.txt") for number in range(3))
+    model.objects.only("char").get(pk=first.pk).delete()
+    model.objects.filter(pk=second.pk).only("char").delete()
+    model.objects.filter(pk=third.pk).defer("file").delete()
+    assert stored() == {}
+    assert not model.objects.exists()
 
 
 def test_a_replaced_file_is_deleted(model: Any, stored: Any) -> None:
