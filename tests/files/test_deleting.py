@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.db import IntegrityError, models, transaction
-from django.db.models import signals
 
 from appwrite_orm_django.client import tables
 from appwrite_orm_django.files import deleting
-from appwrite_orm_django.files.deleting import watch_models
 from appwrite_orm_django.users.accounts import appwrite_user
+from tests.files.conftest import deleting_files
 from tests.library.models import Everything
 
 pytestmark = pytest.mark.django_db(databases=["appwrite"], transaction=True)
@@ -21,14 +20,7 @@ pytestmark = pytest.mark.django_db(databases=["appwrite"], transaction=True)
 
 @pytest.fixture
 def model(storage: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Everything]]:
-    monkeypatch.setattr(Everything._meta.get_field("file"), "storage", storage)
-    monkeypatch.setattr(Everything, "appwrite_delete_files", True)
-    watch_models(Everything)
-    yield Everything
-    used = ("post_init", "pre_delete", "post_delete", "pre_save", "post_save")
-    for signal in (getattr(signals, name) for name in used):
-        uid = f"appwrite_delete_files:{Everything._meta.label}"
-        signal.disconnect(sender=Everything, dispatch_uid=uid)
+    yield from deleting_files(storage, monkeypatch)
 
 
 def make(model: Any, name: str = "a.txt", **values: Any) -> Any:
