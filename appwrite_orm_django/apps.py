@@ -39,11 +39,12 @@ _CHECKS = {
         "models.check_routing",
         "models.check_relations",
     ],
-    ("appwrite", checks.Tags.database): ["databases.check_drift"],
+    ("appwrite", checks.Tags.database): ["databases.check_drift", "files.check_buckets"],
+    ("appwrite", checks.Tags.files): ["files.check_storages"],
     (checks.Tags.caches,): ["cache.check_settings"],
     (checks.Tags.models,): ["cache.check_models"],
     (checks.Tags.security,): ["security.check_webhooks", "security.check_users"],
-    (checks.Tags.urls,): ["security.check_urls"],
+    (checks.Tags.urls,): ["security.check_urls", "files.check_urls"],
 }
 _DEPLOYMENT_CHECKS = {
     checks.Tags.caches: "cache.check_deployment",

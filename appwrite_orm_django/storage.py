@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
+from django.core.cache import BaseCache, caches
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import File as DjangoFile
 from django.core.files.storage import Storage
@@ -26,6 +27,8 @@ from appwrite_orm_django.client.errors import (
     BucketNotFound,
     FileNotFound,
     FileRefused,
+    InvalidUserToken,
+    Unauthorized,
     cut,
 )
 from appwrite_orm_django.client.files import File, FileRef, is_complete
@@ -121,7 +124,8 @@ class AppwriteStorage(InBucket, Storage):
         name = content.name if name is None else name
         # A stream could not be read again for another name.
         with uploading.seekable(content) as source:
-            before = _taken.set(frozenset())
+            is_taken = name and self.settings.unique_names
+            before = _taken.set(frozenset([names.normalized(name)] if is_taken else []))
             try:
                 while True:
                     try:
@@ -134,16 +138,42 @@ class AppwriteStorage(InBucket, Storage):
 
     def _save(self, name: str, content: DjangoFile[Any]) -> str:
         name = names.normalized(name)
-        names.check_savable(name)
         ref = FileRef(self.bucket, names.id_of(name))
         permissions = self.settings.file_permissions
         with uploading.seekable(content) as source:
-            self._check_allowed(name, source)
+            self.check_savable(name, uploading.size_of(source))
             try:
                 self._in_bucket(uploading.save, self.transport, ref, name, source, permissions)
             except FileRefused as error:
                 raise self._refused(name, error) from error
+            finally:
+                self._forget_token(ref)  # another client may have deleted the file of this name
         return name
+
+    def save_as(self, name: str, content: Any) -> None:
+        """
+        Save a file under exactly this name.
+
+        Raises:
+            FileExistsError: the name is taken.
+        """
+        try:
+            self._save(name, content)
+        except uploading.NameTaken as error:
+            raise FileExistsError(f"There is a file {cut(repr(name))} already.") from error
+
+    def check_savable(self, name: str, size: int) -> None:
+        """
+        Reject what the server would reject, or not keep as it is; no request is made.
+
+        Raises:
+            SuspiciousFileOperation, ValueError: there can be no file of this name.
+            FileRefused: the bucket does not allow its extension, or its size in bytes.
+        """
+        names.check_savable(names.normalized(name))
+        allowed, most = self.settings.extensions, self.settings.max_size
+        if (allowed and names.extension_of(name) not in allowed) or (most and size > most):
+            raise self._refused(name)
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         # An incomplete file is not there for readers, but its id is taken.
@@ -166,7 +196,12 @@ class AppwriteStorage(InBucket, Storage):
         except FileNotFound:
             return
         finally:
-            addresses.forget_token(transport, ref)
+            self._forget_token(ref)
+
+    def _forget_token(self, ref: FileRef) -> None:
+        if self.urls == "token":
+            transport = appwrite_connection(self.alias).key_transport
+            addresses.forget_token(self._token_cache, transport, ref)
 
     def listdir(self, path: str) -> tuple[list[str], list[str]]:
         """
@@ -212,6 +247,9 @@ class AppwriteStorage(InBucket, Storage):
         """
         Return an address where a browser finds the file.
 
+        There need be no such file: its address then leads to a 404, and to a 401 or 404 if the
+        user in force may not read the file.
+
         Args:
             download: whether the browser saves the file instead of showing it.
             timeout: seconds for which an address with a token or a signature is valid; by default
@@ -221,9 +259,8 @@ class AppwriteStorage(InBucket, Storage):
 
         Raises:
             ValueError: there is no name, or the site lacks the URLs that serve files.
-            FileNotFoundError: with ``URLS="token"``, there is no such file, or the user in force
-                may not read it.
-            Unauthorized: with ``URLS="token"``, the user may read no file of the bucket.
+            MissingScope: with ``URLS="token"``, the key may not create tokens.
+            BucketNotFound: with ``URLS="token"``, there is no such bucket.
             TypeError: an option is unknown, or ``download`` and a preview are both asked for.
         """
         if not name:
@@ -235,20 +272,41 @@ class AppwriteStorage(InBucket, Storage):
         how = self.urls
         if how == "django":
             return addresses.django_url(
-                self.alias, self.settings.bucket, names.normalized(name), kind, params,
+                self.alias, self.settings.bucket, names.addressable(name), kind, params,
                 signed=not self.settings.is_public,
             )  # fmt: skip
         connection = appwrite_connection(self.alias)
-        ref = self.ref(name)
+        ref = FileRef(self.bucket, names.id_of(names.addressable(name)))
         endpoint, project = connection.project
         if how == "token":
-            if connection.identity is not None:
-                self._known(name)  # the key makes the token, also for those who may not read
-            timeout_s = self.settings.url_timeout if timeout is None else timeout
-            params["token"] = addresses.token_for(connection.key_transport, ref, timeout_s)
+            params.update(self._token(ref, timeout))
         return addresses.appwrite_url(
             self.settings.public_endpoint or endpoint, project, ref, kind, params
         )
+
+    def _token(self, ref: FileRef, timeout: int | None) -> dict[str, str]:
+        """Return the token that opens a file; none if it is missing, or the user may not read it."""
+        connection = appwrite_connection(self.alias)
+        timeout_s = self.settings.url_timeout if timeout is None else timeout
+        try:
+            if connection.identity is not None:
+                # The key creates the token, also for users who may not read the file.
+                self._in_bucket(files.get_file, connection.transport, ref)
+        except InvalidUserToken:
+            raise
+        except (FileNotFound, Unauthorized):
+            return {}
+        try:
+            token = self._in_bucket(
+                addresses.token_for, self._token_cache, connection.key_transport, ref, timeout_s
+            )
+        except FileNotFound:
+            return {}
+        return {"token": token}
+
+    @property
+    def _token_cache(self) -> BaseCache:
+        return caches[appwrite_connection(self.alias).options.cache.alias]
 
     @cached_property
     def urls(self) -> str:
@@ -331,13 +389,6 @@ class AppwriteStorage(InBucket, Storage):
             if not buckets.create_for_tests(self.alias, self.settings):
                 raise
             return function(*args)
-
-    def _check_allowed(self, name: str, content: Any) -> None:
-        """Refuse what the bucket would refuse, before anything is sent."""
-        extension = names.extension_of(name)
-        allowed, most = self.settings.extensions, self.settings.max_size
-        if (allowed and extension not in allowed) or (most and uploading.size_of(content) > most):
-            raise self._refused(name)
 
     def _refused(self, name: str, error: FileRefused | None = None) -> FileRefused:
         allowed, most = self.settings.extensions, self.settings.max_size

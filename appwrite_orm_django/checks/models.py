@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from django.db import models, router
 from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.backend.defaults import refusal
 from appwrite_orm_django.checks.messages import Messages, error, from_error, warning
+from appwrite_orm_django.client.references import PERMISSION
 from appwrite_orm_django.conf import ENGINE, appwrite_aliases
 from appwrite_orm_django.engines import MARIADB, Engine
 from appwrite_orm_django.fields import PermissionsField
@@ -31,10 +31,6 @@ from appwrite_orm_django.schema.unique import hidden_columns
 __all__ = ["check_models", "check_relations", "check_routing"]
 
 Model = type[models.Model]
-
-_PERMISSION = re.compile(
-    r"""(?:read|create|update|delete|write)\("(?:any|guests|users(?:/(?:un)?verified)?|(?:user|team|label|member):[^"]+)"\)"""
-)
 
 
 def check_models(
@@ -124,7 +120,7 @@ def _check_db_default(
 
 def _check_permissions(model: Model) -> Iterator[checks.CheckMessage]:
     for permission in getattr(model, "appwrite_permissions", ()):
-        if not _PERMISSION.fullmatch(str(permission)):
+        if not PERMISSION.fullmatch(str(permission)):
             yield error(
                 9,
                 f"appwrite_permissions has {str(permission)!r}, which is not a permission of "

@@ -11,6 +11,10 @@ MAX_ID_LENGTH = 36  # recording rows-ids
 
 #: An id of a row, a table or a database.
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}")
+#: A permission of a table, a row, a bucket or a file.
+PERMISSION = re.compile(
+    r"""(?:read|create|update|delete|write)\("(?:any|guests|users(?:/(?:un)?verified)?|(?:user|team|label|member):[^"]+)"\)"""
+)
 
 
 def is_valid_id(value: object) -> bool:

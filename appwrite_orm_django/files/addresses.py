@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import threading
+import hashlib
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urlencode
 
 from django.core import signing
+from django.core.cache import BaseCache
 from django.urls import NoReverseMatch, reverse
 
 from appwrite_orm_django.client import files
-from appwrite_orm_django.client.errors import FileNotFound
 from appwrite_orm_django.client.files import FileRef
-from appwrite_orm_django.client.fork_safety import in_each_child
 from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.files.names import BY_ID, id_of
 
+logger = logging.getLogger("appwrite_orm_django.files")
 #: The options of a preview, and their names at Appwrite.
 PREVIEW_OPTIONS = {
     "width": "width", "height": "height", "gravity": "gravity", "quality": "quality", "border_width": "borderWidth",
@@ -25,18 +28,6 @@ PREVIEW_OPTIONS = {
     "background": "background", "output": "output",
 }  # fmt: skip
 SALT = "appwrite_orm_django.files"
-_MOST_TOKENS = 10_000
-
-_tokens: dict[tuple[str, str, FileRef], tuple[str, float]] = {}
-_tokens_lock = threading.Lock()
-
-
-def _unlock() -> None:
-    global _tokens_lock
-    _tokens_lock = threading.Lock()
-
-
-in_each_child(_unlock)
 
 
 def preview_params(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,36 +57,49 @@ def appwrite_url(
     return f"{endpoint.rstrip('/')}{ref.path}/{kind}?{urlencode({'project': project, **params})}"
 
 
-def token_for(transport: Transport, ref: FileRef, timeout_s: int) -> str:
+def token_for(cache: BaseCache, transport: Transport, ref: FileRef, timeout_s: int) -> str:
     """
     Return a token that opens a file for at least half of ``timeout_s``.
 
-    A process keeps the tokens that it has created, since each takes a request.
+    Tokens are kept in Django's cache, since each takes a request. The processes share them, because
+    the file of a name may be deleted and saved again by any: the tokens of the old one are void.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        FileNotFound: there is no such file.
         MissingScope: the key may not create tokens.
     """
-    key = (transport.endpoint, transport.project, ref)
+    key = _token_key(transport, ref)
     now = time.time()
-    known = _tokens.get(key)
-    if known is not None and known[1] - now >= timeout_s / 2:
-        return known[0]
+    with _faults_logged("read"):
+        secret, expires = cache.get(key) or ("", 0.0)
+        if expires - now >= timeout_s / 2:
+            return str(secret)
     expire = datetime.now(timezone.utc) + timedelta(seconds=timeout_s)
+    token = files.create_token(transport, ref, expire.isoformat(timespec="milliseconds"))
+    secret = str(token["secret"])
+    with _faults_logged("kept"):
+        cache.set(key, (secret, now + timeout_s), timeout=timeout_s)
+    return secret
+
+
+def forget_token(cache: BaseCache, transport: Transport, ref: FileRef) -> None:
+    """Forget the token of a file that was deleted or saved: another of its name needs its own."""
+    with _faults_logged("forgotten"):
+        cache.delete(_token_key(transport, ref))
+
+
+def _token_key(transport: Transport, ref: FileRef) -> str:
+    about = "\n".join((transport.endpoint, transport.project, *ref))
+    return f"appwrite-file-token:{hashlib.sha256(about.encode()).hexdigest()}"
+
+
+@contextmanager
+def _faults_logged(what: str) -> Iterator[None]:
+    """Log a fault of the cache; each client of a cache raises errors of its own."""
     try:
-        token = files.create_token(transport, ref, expire.isoformat(timespec="milliseconds"))
-    except FileNotFound as error:
-        raise FileNotFoundError(f"There is no file {ref.file} in bucket {ref.bucket}.") from error
-    with _tokens_lock:
-        if len(_tokens) >= _MOST_TOKENS:
-            _tokens.clear()
-        _tokens[key] = (str(token["secret"]), now + timeout_s)
-    return str(token["secret"])
-
-
-def forget_token(transport: Transport, ref: FileRef) -> None:
-    """Forget the token of a file that is deleted: another of its name needs its own."""
-    _tokens.pop((transport.endpoint, transport.project, ref), None)
+        yield
+    except Exception:
+        logger.exception("the token of a file could not be %s in the cache", what)
 
 
 def django_url(
@@ -110,6 +114,8 @@ def django_url(
     Raises:
         ValueError: the site has not included these URLs.
     """
+    if "\n" in name:  # no URL pattern of Django's matches it
+        name = f"{BY_ID}{id_of(name)}"
     try:
         path = reverse("appwrite_files:file", args=[alias, bucket, kind, name])
     except NoReverseMatch as error:

@@ -87,25 +87,39 @@ def buckets_of(alias: str) -> list[BucketSettings]:
 
 def storages_of(alias: str) -> Iterator[Any]:
     """Yield the storages on a database that ``STORAGES`` and the fields of models name."""
-    named: list[Any] = [storages[name] for name in storages.backends if _may_be_ours(name)]
-    fields = (field for model in apps.get_models() for field in model._meta.get_fields())
-    used: list[Any] = [field.storage for field in fields if isinstance(field, models.FileField)]
-    ours: list[Any] = [storage for storage in (*named, *used) if isinstance(storage, InBucket)]
-    yield from (storage for storage in ours if storage.alias == alias)
+    yield from (storage for _, storage in named_storages() if storage.alias == alias)
 
 
-def _may_be_ours(name: str) -> bool:
+def named_storages() -> Iterator[tuple[str, Any]]:
     """
-    Return whether an entry of ``STORAGES`` is a storage of ours, without making the others.
+    Yield the storages with a bucket that ``STORAGES`` and the fields of models name, and where.
 
-    That of static files cannot be made in a project without ``STATIC_URL``.
+    Raises:
+        ImproperlyConfigured: an entry of ``STORAGES`` cannot be made.
     """
-    try:
-        described: Any = storages.backends
-        backend = import_string(described[name]["BACKEND"])
-    except ImportError:
-        return True  # Django names the entry when it makes it
-    return isinstance(backend, type) and issubclass(backend, InBucket)
+    for name in entries():
+        yield f'STORAGES["{name}"]', storages[name]
+    for model in apps.get_models():
+        for field in model._meta.local_fields:
+            if isinstance(field, models.FileField) and isinstance(field.storage, InBucket):
+                yield f"The storage of {field}", field.storage
+
+
+def entries() -> Iterator[str]:
+    """
+    Yield the entries of ``STORAGES`` that are storages of ours, or cannot be imported.
+
+    The others are not made: that of static files cannot be, in a project without ``STATIC_URL``.
+    """
+    described: Any = storages.backends
+    for name in described:
+        try:
+            backend = import_string(described[name]["BACKEND"])
+        except ImportError:
+            yield name  # Django names it when it makes it
+        else:
+            if isinstance(backend, type) and issubclass(backend, InBucket):
+                yield name
 
 
 def _differences(one: dict[str, Any], other: dict[str, Any]) -> str:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import Storage
 
+from appwrite_orm_django.client.errors import AppwriteError
+from appwrite_orm_django.files.settings import InBucket
+
 PIECE_BYTES = 1024 * 1024
+#: Faults of one file or directory. ``SuspiciousOperation`` is for names.
+FAULTS = (AppwriteError, OSError, ValueError, SuspiciousOperation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,44 +27,114 @@ class Copied:
 
     Attributes:
         outcome: ``copied``; ``there`` if the target has the same content under its name;
-            ``differs`` if the target has another content under it, and is left as it is.
+            ``differs`` if the target has another content under it, and is left as it is;
+            ``incomplete`` if an upload of that name to the target was cut off, or is under way.
         size: in bytes.
     """
 
     name: str
-    outcome: Literal["copied", "there", "differs"]
+    outcome: Literal["copied", "there", "differs", "incomplete"]
     size: int
 
 
-def names_in(storage: Storage, path: str = "") -> Iterator[str]:
-    """Yield the names of all files in a storage, directory by directory."""
-    directories, files = storage.listdir(path)
+def names_in(
+    storage: Storage, path: str, failed: Callable[[str, Exception], None]
+) -> Iterator[str]:
+    """
+    Yield the names of all files in a storage, directory by directory.
+
+    Args:
+        path: the directory to begin with; empty for all.
+        failed: called with the path of a directory that cannot be listed, and the error.
+    """
+    try:
+        directories, files = storage.listdir(path)
+    except FAULTS as error:
+        failed(path, error)
+        return
     for name in sorted(files):
         yield posixpath.join(path, name)
     for directory in sorted(directories):
-        yield from names_in(storage, posixpath.join(path, directory))
+        yield from names_in(storage, posixpath.join(path, directory), failed)
 
 
-def copy(source: Storage, target: Storage, name: str, *, dry_run: bool = False) -> Copied:
+def chosen(
+    storage: Storage, names: Sequence[str], failed: Callable[[str, Exception], None]
+) -> Iterator[str]:
+    """
+    Yield the names of files, and of those in directories; without ``names``, of all files.
+
+    Args:
+        failed: called with what cannot be listed, or does not exist, and the error.
+    """
+    faults = 0
+
+    def count(path: str, error: Exception) -> None:
+        nonlocal faults
+        faults += 1
+        failed(path, error)
+
+    for name in names or [""]:
+        before, found = faults, False
+        try:
+            is_file = bool(name) and storage.exists(name) and not _is_directory(storage, name)
+        except FAULTS as error:
+            failed(name, error)
+            continue
+        for each in [name] if is_file else names_in(storage, name.rstrip("/"), count):
+            found = True
+            yield each
+        if name and not found and faults == before:
+            failed(name, FileNotFoundError("There is no such file, and nothing below it."))
+
+
+def _is_directory(storage: Storage, name: str) -> bool:
+    try:
+        directories, files = storage.listdir(name)
+    except (NotADirectoryError, FileNotFoundError):
+        return False
+    return bool(directories or files)
+
+
+def copy(source: Any, target: Any, name: str, *, dry_run: bool = False) -> Copied:
     """
     Copy one file.
 
     Raises:
         FileNotFoundError: the source has no file of this name.
-        OSError, AppwriteError: it could not be read, or written.
+        SuspiciousFileOperation: the target cannot have a file of this name.
+        OSError, ValueError, AppwriteError: it could not be read, or written.
     """
     size = source.size(name)
     if target.exists(name):
         same = target.size(name) == size and digest(source, name) == digest(target, name)
         return Copied(name, "there" if same else "differs", size)
-    if not dry_run:
-        with source.open(name) as file:
-            saved = target.save(name, file)
-        if saved != name:
-            # Another client was faster; rows name the file as the source does.
-            target.delete(saved)
-            return Copied(name, "differs", size)
+    if _is_ours(target):
+        target.check_savable(name, size)
+        if not target.is_name_available(name):
+            return Copied(name, "incomplete", size)
+    if not dry_run and not _save(source, target, name):
+        # Another client was faster.
+        return Copied(name, "differs", size)
     return Copied(name, "copied", size)
+
+
+def _save(source: Any, target: Any, name: str) -> bool:
+    """Return whether the file was saved under its name, which is the one in the rows."""
+    with source.open(name) as file:
+        if _is_ours(target):
+            with suppress(FileExistsError):
+                target.save_as(name, file)
+                return True
+            return False
+        saved = target.save(name, file)
+    if saved != name:
+        target.delete(saved)
+    return bool(saved == name)
+
+
+def _is_ours(storage: object) -> bool:
+    return isinstance(storage, InBucket)
 
 
 def digest(storage: Any, name: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from django.apps import apps
 from django.core.files.storage import Storage
 from django.db import models, transaction
-from django.db.models.signals import post_delete, post_init, post_save, pre_save
+from django.db.models.signals import post_delete, post_init, post_save, pre_delete, pre_save
 
 from appwrite_orm_django.client.identity import acting_as
 
@@ -30,6 +30,7 @@ def watch_models(sender: type[models.Model], **_: Any) -> None:
     if getattr(sender, "appwrite_delete_files", False) and not sender._meta.abstract:
         uid = f"appwrite_delete_files:{sender._meta.label}"
         post_init.connect(_row_read, sender=sender, dispatch_uid=uid)
+        pre_delete.connect(_row_about_to_go, sender=sender, dispatch_uid=uid)
         post_delete.connect(_row_deleted, sender=sender, dispatch_uid=uid)
         pre_save.connect(_row_about_to_change, sender=sender, dispatch_uid=uid)
         post_save.connect(_row_changed, sender=sender, dispatch_uid=uid)
@@ -48,9 +49,22 @@ def _row_read(instance: models.Model, **_: Any) -> None:
     }
 
 
+def _row_about_to_go(
+    sender: type[models.Model], instance: models.Model, using: str, **_: Any
+) -> None:
+    """Note the files that were not read with the row, as with ``only()``."""
+    names = [
+        field.attname for field in file_fields(sender) if field.attname not in instance.__dict__
+    ]
+    if names:
+        found = _rows(sender, using).filter(pk=instance.pk).values(*names).first()
+        instance.__dict__[_BEFORE] = found or {}
+
+
 def _row_deleted(sender: type[models.Model], instance: models.Model, using: str, **_: Any) -> None:
+    names = {**instance.__dict__.pop(_BEFORE, {}), **instance.__dict__}
     for field in file_fields(sender):
-        _delete_after_commit(sender, field, _name(instance.__dict__.get(field.attname)), using)
+        _delete_after_commit(sender, field, _name(names.get(field.attname)), using)
 
 
 def _row_about_to_change(

@@ -38,6 +38,14 @@ def normalized(name: object) -> str:
     return path
 
 
+def addressable(name: object) -> str:
+    """Return a normalized name; for one that no file can have, one under which there is no file."""
+    try:
+        return normalized(name)
+    except (ValueError, SuspiciousFileOperation):
+        return f"{BY_ID}{_hashed(str(name).encode(errors='surrogatepass'))}"
+
+
 def _has_surrogate(text: str) -> bool:
     return any("\ud800" <= character <= "\udfff" for character in text)
 
@@ -46,7 +54,11 @@ def id_of(name: str) -> str:
     """Return the id of the file with a normalized name."""
     if name.startswith(BY_ID) and is_valid_id(name.removeprefix(BY_ID)):
         return name.removeprefix(BY_ID)
-    return hashlib.sha256(name.encode()).hexdigest()[:MAX_ID_LENGTH]
+    return _hashed(name.encode())
+
+
+def _hashed(name: bytes) -> str:
+    return hashlib.sha256(name).hexdigest()[:MAX_ID_LENGTH]
 
 
 def check_savable(name: str) -> None:

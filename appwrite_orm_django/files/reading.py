@@ -1,7 +1,10 @@
 """
 Read files piece by piece, at any position, without holding more than one piece in memory.
 
-A file of up to 5 MiB comes in one request; of a larger one, ranges that grow while it is read on.
+A file of up to 5 MiB comes in one request, and is compared with its signature. A larger one comes in
+ranges that grow while it is read on. A file may be replaced by another of its name at any moment, so
+each range is confirmed before it is returned: the last one of a file that is read from its beginning
+by the signature, the others by a request that finds the file that was opened.
 """
 
 from __future__ import annotations
@@ -73,18 +76,14 @@ class AppwriteFile(DjangoFile):  # type: ignore[type-arg]  # Django's class take
 
 
 class RemoteFile(io.RawIOBase):
-    """
-    The bytes of a file.
-
-    What is read from the beginning to the end without a gap is compared with the file's signature,
-    because a file may be replaced by another between two requests.
-    """
+    """The bytes of a file."""
 
     def __init__(self, transport: Transport, ref: FileRef, name: str, known: File) -> None:
         super().__init__()
         self._transport = transport
         self._ref = ref
         self._name = name
+        self._known = known
         self._size = int(known["sizeOriginal"])
         self._signature = str(known["signature"])
         self._at = 0
@@ -126,18 +125,18 @@ class RemoteFile(io.RawIOBase):
 
     def _fetch(self) -> None:
         """Load the piece that begins at the current position."""
+        follows = self._at == self._piece_at + len(self._piece)
+        self._piece = b""
         if self._size <= CHUNK_BYTES:
             piece, begin = self._whole(), 0
         else:
-            follows = self._at == self._piece_at + len(self._piece)
             self._next_bytes = min(self._next_bytes * 2, MOST_BYTES) if follows else FIRST_BYTES
-            self._piece = b""
             # A range has at least two bytes.
             begin = min(self._at, self._size - 2)
             last = min(begin + self._next_bytes, self._size) - 1
             piece = self._download(begin, last, last + 1 - begin)
+        self._confirm(piece, begin)
         self._piece, self._piece_at = piece, begin
-        self._compare(piece, begin)
 
     def _whole(self) -> bytes:
         if self._size == 1 and self._signature == _MD5_OF_ZERO:
@@ -153,14 +152,34 @@ class RemoteFile(io.RawIOBase):
             raise self._changed(f"{length} bytes were asked for, {len(piece)} came")
         return piece
 
-    def _compare(self, piece: bytes, begin: int) -> None:
-        skipped = self._digested - begin
-        if skipped < 0:
-            return  # a gap: the whole is not read in one go
-        self._digest.update(memoryview(piece)[skipped:])
-        self._digested = max(self._digested, begin + len(piece))
-        if self._digested == self._size and self._digest.hexdigest() != self._signature:
+    def _confirm(self, piece: bytes, begin: int) -> None:
+        """
+        Make sure that a piece is of the file that was opened.
+
+        Raises:
+            ConnectionFailed: it is of another one.
+            FileNotFoundError: the file is gone.
+        """
+        end = begin + len(piece)
+        follows = begin <= self._digested < end
+        digest = self._digest.copy()
+        if follows:
+            digest.update(memoryview(piece)[self._digested - begin :])
+        if not follows or end < self._size:
+            self._look_again()
+        elif digest.hexdigest() != self._signature:
             raise self._changed("its signature is another")
+        if follows:
+            self._digest, self._digested = digest, end
+
+    def _look_again(self) -> None:
+        """Find the file that was opened, which a name alone does not identify."""
+        try:
+            found = files.get_file(self._transport, self._ref)
+        except FileNotFound as error:
+            raise FileNotFoundError(f"{self._name} was deleted while it was read.") from error
+        if any(found[key] != self._known[key] for key in ("$createdAt", "signature")):
+            raise self._changed(f"it was uploaded at {found['$createdAt']}")
 
     def _changed(self, how: str) -> ConnectionFailed:
         return ConnectionFailed(

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from appwrite_orm_django.client.references import is_valid_id
+from appwrite_orm_django.client.references import PERMISSION, is_valid_id
 
 WHERE = 'OPTIONS of "appwrite_orm_django.storage.AppwriteStorage"'
 URLS = ("public", "token", "django")
@@ -42,6 +42,9 @@ class BucketSettings:
         encryption: whether the server encrypts files of up to 20 MB.
         antivirus: whether the server scans files, if it has a scanner.
         transformations: whether users and guests may have previews.
+        unique_names: whether every file that is saved gets a name that no other has had: its own
+            with random characters before the extension. Browsers may then keep what they were
+            shown, because a name is not used again after its file was deleted.
         urls: what ``url()`` returns: ``public`` is the file's address at Appwrite, ``token`` adds
             a token that expires, ``django`` is a view of this site. By default ``django`` for a
             ``local:`` server inside the process, else ``public`` if everyone may read the bucket,
@@ -63,6 +66,7 @@ class BucketSettings:
     encryption: bool = True
     antivirus: bool = True
     transformations: bool = True
+    unique_names: bool = False
     urls: str | None = None
     url_timeout: int = 3600
     public_endpoint: str = ""
@@ -99,7 +103,12 @@ class BucketSettings:
             value = getattr(self, name)
             if value is not None and not _are_texts(value):
                 return f'"{name.upper()}" must be a list of strings.'
-        for name in ("file_security", "encryption", "antivirus", "transformations"):
+            for each in value or ():
+                if name != "extensions" and not PERMISSION.fullmatch(each):
+                    return f'"{name.upper()}" has {each!r}; a permission is written as read("any").'
+        for name in (
+            "file_security", "encryption", "antivirus", "transformations", "unique_names",
+        ):  # fmt: skip
             if not isinstance(getattr(self, name), bool):
                 return f'"{name.upper()}" must be True or False.'
         # The server compares the lower-cased extension with the list as it stands.

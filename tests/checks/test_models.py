@@ -22,7 +22,7 @@ from appwrite_local.server import LocalServer
 from appwrite_orm_django import fields
 from appwrite_orm_django import models as appwrite_models
 from appwrite_orm_django.backend.execution.hidden_columns import HiddenValues
-from appwrite_orm_django.checks import cache, databases, migrations, security
+from appwrite_orm_django.checks import cache, databases, files, migrations, security
 from appwrite_orm_django.checks import models as ours
 from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.fields import ArrayField, EnumField, PermissionsField
@@ -256,7 +256,7 @@ def test_all_are_registered():
     assert checks.Tags.database in registered["databases.check_drift"].tags
     deployment = {check.__name__ for check in registry.deployment_checks}
     assert {"cache.check_deployment", "security.check_deployment"} <= deployment
-    for module in (cache, databases, ours, security):
+    for module in (cache, databases, files, ours, security):
         names = {
             name for name in getattr(module, "__all__", vars(module)) if name.startswith("check_")
         }
@@ -269,7 +269,7 @@ def test_what_is_registered_runs():
     """They are registered by name: a wrong one would show only when checks run."""
     for check in (*registry.registered_checks, *registry.deployment_checks):
         module = check.__name__.partition(".")[0]
-        if module in ("cache", "databases", "models", "security"):
+        if module in ("cache", "databases", "files", "models", "security"):
             assert isinstance(list(check(app_configs=None, databases=[])), list)
 
 
@@ -349,15 +349,16 @@ def test_models_without_the_app():
 
 
 def test_every_id_has_its_place_in_the_documentation():
-    files = (
+    paths = (
         databases.__file__,
+        files.__file__,
         migrations.__file__,
         ours.__file__,
         security.__file__,
         fields.__file__,
         appwrite_models.__file__,
     )
-    source = "".join(Path(file).read_text() for file in files)
+    source = "".join(Path(path).read_text() for path in paths)
     used = {
         *(f"e{int(n):03}" for n in re.findall(r"\b_?(?:error|from_error)\(\s*(\d+)", source)),
         *(f"w{int(n):03}" for n in re.findall(r"\b_?warning\(\s*(\d+)", source)),
@@ -365,4 +366,4 @@ def test_every_id_has_its_place_in_the_documentation():
     }
     documented = set(re.findall(r"^\(appwrite-(\w+)\)=$", DOCS.read_text(), re.MULTILINE))
     assert used == documented
-    assert len(used) == 33
+    assert len(used) == 38

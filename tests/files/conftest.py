@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.db.models import signals
 
 from appwrite_orm_django.client import buckets, files
 from appwrite_orm_django.client.errors import BucketNotFound
 from appwrite_orm_django.client.files import FileRef
 from appwrite_orm_django.files.buckets import bucket_in_use
+from appwrite_orm_django.files.deleting import watch_models
 from appwrite_orm_django.files.settings import BucketSettings
 from appwrite_orm_django.storage import AppwriteStorage
+from tests.library.models import Everything
 
 
 def in_tests(bucket: str) -> str:
@@ -55,3 +58,17 @@ def stored(storage: AppwriteStorage) -> Callable[[], dict[str, bytes]]:
         return found
 
     return look
+
+
+def deleting_files(
+    storage: AppwriteStorage, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[type[Everything]]:
+    """Yield a model with ``appwrite_delete_files``, whose files are in a storage."""
+    monkeypatch.setattr(Everything._meta.get_field("file"), "storage", storage)
+    monkeypatch.setattr(Everything, "appwrite_delete_files", True, raising=False)
+    watch_models(Everything)
+    yield Everything
+    used = ("post_init", "pre_delete", "post_delete", "pre_save", "post_save")
+    for signal in (getattr(signals, name) for name in used):
+        uid = f"appwrite_delete_files:{Everything._meta.label}"
+        signal.disconnect(sender=Everything, dispatch_uid=uid)

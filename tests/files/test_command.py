@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
@@ -15,6 +17,8 @@ from django.test import override_settings
 
 from appwrite_orm_django.client import files
 from appwrite_orm_django.client.files import CHUNK_BYTES, FileRef, Span
+from appwrite_orm_django.files import uploading
+from appwrite_orm_django.management.commands import appwrite_files
 from tests.files.test_views import BACKEND, LOCAL
 
 BIG = b"0123456789" * (CHUNK_BYTES // 5)
@@ -77,7 +81,7 @@ def test_some_files_are_copied(both: Any) -> None:
 def test_another_content_is_left_alone(both: Any) -> None:
     media = both[1]
     media.save("a.txt", ContentFile(b"other"))
-    with pytest.raises(CommandError, match="0 files failed and 1 have another content"):
+    with pytest.raises(CommandError, match="0 files failed, 1 have another content"):
         run("copy", "default", "media")
     assert media.open("a.txt").read() == b"other"
     assert media.listdir("")[1] == ["a.txt", "big.bin"]
@@ -92,6 +96,144 @@ def test_it_goes_on_after_an_error(both: Any, appwrite_faults: Any) -> None:
         run("copy", "default", "media")
     assert "1 files" in run("copy", "default", "media")
     assert {*both[1].listdir("")[1], *both[1].listdir("")[0]} == {"a.txt", "big.bin", "photos"}
+
+
+def failing(*arguments: str, **options: Any) -> tuple[str, str]:
+    """Return what a run printed, and the error with which it ended."""
+    written = io.StringIO()
+    with pytest.raises(CommandError) as caught:
+        call_command("appwrite_files", *arguments, stdout=written, stderr=written, **options)
+    return written.getvalue(), str(caught.value)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_odd_names_are_reported_and_the_others_copied(
+    both: Any, tmp_path: Path, dry_run: bool
+) -> None:
+    odd = {
+        "id:mine.txt": "kept for files that other clients have uploaded",
+        '"quoted"': "Appwrite drops the quotes",
+        "'\\udcff.txt'": "cannot be the name of a file",
+        f"{'日' * 85}/{'本' * 82}": "takes 502 bytes; Appwrite keeps 500",
+    }
+    for name in ("id:mine.txt", '"quoted"', os.fsdecode(b"\xff.txt"), f"{'日' * 85}/{'本' * 82}"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"odd")
+    (tmp_path / "z.txt").write_bytes(b"last")
+    output, error = failing("copy", "default", "media", *(["--dry-run"] if dry_run else []))
+    for name, why in odd.items():
+        (line,) = [line for line in output.splitlines() if line.startswith(f"{name}: ")]
+        assert why in line
+    assert "4 files failed, 0 have another content" in error
+    assert "5 files (" in output
+    assert both[1].exists("z.txt") == (not dry_run)
+
+
+def test_what_the_bucket_refuses_is_reported_by_a_dry_run(both: Any) -> None:
+    options = {"BUCKET": "media", "DATABASE": "appwrite", "EXTENSIONS": ["txt"]}
+    named = {
+        **{name: dict(each) for name, each in settings.STORAGES.items()},
+        "media": {"BACKEND": BACKEND, "OPTIONS": options},
+    }
+    with override_settings(STORAGES=named):
+        output, error = failing("copy", "default", "media", "--dry-run")
+    assert "photos/2026/b.jpg: photos/2026/b.jpg: bucket" in output
+    assert "3 files failed" in error
+
+
+def test_what_is_not_there_or_cannot_be_listed_is_reported(both: Any, tmp_path: Path) -> None:
+    for name in ("nope.txt", "nope/", "../up.txt", "/etc/hostname"):
+        for source in ("default", "media"):
+            output, error = failing("copy", source, "media", name, "--dry-run")
+            assert output.startswith(name.rstrip("/")), (name, source)
+            assert "1 files failed" in error, (name, source)
+    with pytest.MonkeyPatch.context() as patch:
+        listdir = type(both[0]).listdir
+
+        def denied(self: Any, path: str) -> Any:
+            if path == "photos/2026":
+                raise PermissionError("denied")
+            return listdir(self, path)
+
+        patch.setattr(type(both[0]), "listdir", denied)
+        output, error = failing("copy", "default", "media")
+    assert "photos/2026: denied" in output
+    assert "3 files (" in output
+    assert "1 files failed" in error
+
+
+def test_a_long_copy_tells_how_far_it_is(both: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(appwrite_files, "_EACH", 2)
+    assert run("copy", "default", "media").splitlines()[:2] == [
+        "2 files so far, 2 copied ...", "4 files so far, 4 copied ...",
+    ]  # fmt: skip
+    assert "so far" not in run("copy", "default", "media", verbosity=0)
+
+
+def test_a_copy_that_was_interrupted_is_resumed(both: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C leaves nothing; a process that was killed leaves an upload that is reported."""
+    disk, media = both
+    upload = files.upload
+
+    def interrupted(*args: Any) -> Any:
+        if isinstance(args[-1], Span) and args[-1].start:
+            raise KeyboardInterrupt
+        return upload(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "upload", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run("copy", "default", "media")
+        assert media.listdir("") == ([], ["a.txt"])
+        patch.setattr(uploading._Upload, "_remove", lambda *_, **__: None)
+        with pytest.raises(KeyboardInterrupt):
+            run("copy", "default", "media")
+    output, error = failing("copy", "default", "media")
+    assert "big.bin: an upload of it to media was cut off, or is under way." in output
+    assert "appwrite_files incomplete media --delete --older-than 0" in output
+    assert "1 are incomplete there" in error
+    assert sorted(media.listdir("")[1]) == ["a.txt"]
+    assert "1 uploads deleted." in run("incomplete", "media", "--older-than", "0", "--delete")
+    assert "1 files" in run("copy", "default", "media")
+    for name in NAMES:
+        assert content_of(media, name) == content_of(disk, name)
+
+
+def test_a_name_that_another_client_takes_meanwhile(
+    both: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = both[1]
+    available = type(media).is_name_available
+
+    def slow(self: Any, name: str, max_length: int | None = None) -> bool:
+        found = available(self, name, max_length)
+        if name == "a.txt":
+            self._save(name, ContentFile(b"faster"))
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(media), "is_name_available", slow)
+        output, _ = failing("copy", "default", "media", "a.txt")
+    assert "a.txt: media has another file of this name." in output
+    assert media.open("a.txt").read() == b"faster"
+    assert media.listdir("") == ([], ["a.txt"])
+
+
+def test_an_upload_that_ends_while_it_is_looked_at_is_kept(
+    both: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = both[1]
+    media.save("warm", ContentFile(b""))
+    ref = FileRef(media.bucket, "slow")
+    files.upload(media.transport, ref, "slow.bin", BIG[:CHUNK_BYTES], None, Span(0, len(BIG)))
+    listed = list(files.list_files(media.transport, media.bucket))
+    last = Span(CHUNK_BYTES, len(BIG))
+    files.upload(media.transport, ref, "slow.bin", BIG[CHUNK_BYTES:], None, last)
+    monkeypatch.setattr(files, "list_files", lambda *_: listed)
+    assert "0 uploads deleted." in run("incomplete", "media", "--older-than", "0", "--delete")
+    assert media.open("id:slow").read() == BIG
+    listed = [{**listed[-1], "$id": "gone"}]
+    assert "0 uploads deleted." in run("incomplete", "media", "--older-than", "0", "--delete")
 
 
 def test_an_unknown_storage(both: Any) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.db import IntegrityError, models, transaction
-from django.db.models import signals
 
+from appwrite_orm_django.client import tables
 from appwrite_orm_django.files import deleting
-from appwrite_orm_django.files.deleting import watch_models
 from appwrite_orm_django.users.accounts import appwrite_user
+from tests.files.conftest import deleting_files
 from tests.library.models import Everything
 
 pytestmark = pytest.mark.django_db(databases=["appwrite"], transaction=True)
@@ -20,13 +20,7 @@ pytestmark = pytest.mark.django_db(databases=["appwrite"], transaction=True)
 
 @pytest.fixture
 def model(storage: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Everything]]:
-    monkeypatch.setattr(Everything._meta.get_field("file"), "storage", storage)
-    monkeypatch.setattr(Everything, "appwrite_delete_files", True)
-    watch_models(Everything)
-    yield Everything
-    for signal in (signals.post_init, signals.post_delete, signals.pre_save, signals.post_save):
-        uid = f"appwrite_delete_files:{Everything._meta.label}"
-        signal.disconnect(sender=Everything, dispatch_uid=uid)
+    yield from deleting_files(storage, monkeypatch)
 
 
 def make(model: Any, name: str = "a.txt", **values: Any) -> Any:
@@ -39,6 +33,15 @@ def test_a_deleted_row_takes_its_file_along(model: Any, stored: Any) -> None:
     assert stored() == {"b.txt": b"content"}
     model.objects.filter(pk=other.pk).delete()
     assert stored() == {}
+
+
+def test_a_file_that_was_not_read_with_its_row_is_deleted(model: Any, stored: Any) -> None:
+    first, second, third = (make(model, f"{number}.txt") for number in range(3))
+    model.objects.only("char").get(pk=first.pk).delete()
+    model.objects.filter(pk=second.pk).only("char").delete()
+    model.objects.filter(pk=third.pk).defer("file").delete()
+    assert stored() == {}
+    assert not model.objects.exists()
 
 
 def test_a_replaced_file_is_deleted(model: Any, stored: Any) -> None:
@@ -133,11 +136,45 @@ def test_a_file_that_another_field_of_the_row_names_is_kept(
     assert stored() == {}
 
 
-def test_a_row_that_the_user_may_not_see_keeps_its_file(model: Any) -> None:
-    make(model)
-    with appwrite_user(guest=True):
-        assert deleting._is_named(model, "a.txt", "appwrite")
-        assert not deleting._is_named(model, "b.txt", "appwrite")
+@pytest.fixture
+def row_security(appwrite: Any) -> Iterator[None]:
+    """The rows of ``Everything`` are for whom their permissions say, as long as a test runs."""
+    table = appwrite.table_ref(Everything._meta.db_table)
+    name = Everything._meta.db_table
+
+    def change(permissions: list[str], *, row_security: bool) -> None:
+        tables.update_table(
+            appwrite.key_transport, table, name=name, permissions=permissions,
+            row_security=row_security, enabled=True,
+        )  # fmt: skip
+
+    before = tables.get_table(appwrite.key_transport, table)
+    change(['create("users")'], row_security=True)
+    yield
+    change(before["$permissions"], row_security=before["rowSecurity"])
+
+
+@pytest.mark.usefixtures("row_security")
+def test_a_row_that_the_user_may_not_see_keeps_its_file(
+    make_storage: Any, model: Any, local_user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ann may delete her row and every file of the bucket, and does not see that bob's row names one."""
+    open_to_users = ['create("users")', 'read("users")', 'delete("users")']
+    storage = make_storage(bucket="shared", permissions=open_to_users)
+    monkeypatch.setattr(Everything._meta.get_field("file"), "storage", storage)
+    ann, bob = (local_user(name)["jwt"] for name in ("ann", "bob"))
+    with appwrite_user(jwt=bob):
+        bobs = make(model)
+    with appwrite_user(jwt=ann):
+        anns = model.objects.create(file="a.txt")
+        alone = make(model, "b.txt")
+        assert model.objects.count() == 2
+        anns.delete()
+        alone.delete()
+    assert storage.listdir("") == ([], ["a.txt"])
+    with appwrite_user(jwt=bob):
+        bobs.delete()
+    assert storage.listdir("") == ([], [])
 
 
 def test_a_failed_deletion_does_not_hide_that_the_row_is_gone(

@@ -16,7 +16,7 @@ from django.db import models
 from django.test import override_settings
 
 from appwrite_orm_django.client import files
-from appwrite_orm_django.client.errors import BucketNotFound, FileRefused
+from appwrite_orm_django.client.errors import BucketNotFound, ConnectionFailed, FileRefused
 from appwrite_orm_django.client.files import CHUNK_BYTES, FileRef, Span
 from appwrite_orm_django.files.names import id_of
 from appwrite_orm_django.storage import AppwriteStorage
@@ -66,6 +66,22 @@ def test_a_taken_name_gets_another(storage):
     assert second.endswith(".txt")
     assert storage.open("a.txt").read() == b"first"
     assert storage.open(second).read() == b"second"
+
+
+def test_unique_names_are_not_used_again(make_storage):
+    """A browser that keeps a deleted picture would show it under the new one's address."""
+    storage = make_storage(unique_names=True)
+    first = save(storage, "dir/a.jpg")
+    storage.delete(first)
+    second = save(storage, "dir/a.jpg")
+    assert len({first, second, "dir/a.jpg"}) == 3
+    assert all(name.startswith("dir/a_") and name.endswith(".jpg") for name in (first, second))
+    assert len(storage.save("0123456789.txt", ContentFile(b""), max_length=14)) == 14
+    storage.save_as("dir/a.jpg", ContentFile(b"exactly"))
+    assert storage.open("dir/a.jpg").read() == b"exactly"
+    with pytest.raises(FileExistsError):
+        storage.save_as("dir/a.jpg", ContentFile(b"other"))
+    assert storage.open("dir/a.jpg").read() == b"exactly"
 
 
 def test_the_length_of_a_field_is_kept(storage):
@@ -219,7 +235,8 @@ def test_seeking_in_a_large_file(storage, requests):
     assert file.read() == BIG[-4:]
     with pytest.raises(ValueError, match="negative"):
         file.seek(-1)
-    assert len(requests) == 5
+    # Each range, and a look whether it is still the same file.
+    assert len(requests) == 10
 
 
 def test_a_zip_is_read_by_its_parts(storage):
@@ -257,6 +274,51 @@ def test_a_file_that_is_replaced_while_it_is_read(storage):
         file.read()
 
 
+@pytest.mark.parametrize("again", ["other", "same"])
+def test_ranges_of_two_files_are_never_mixed(storage, again):
+    """Another process may replace the file between any two requests, by one of the same size."""
+    other = BIG[::-1] if again == "other" else BIG
+    name = save(storage, "big.bin", BIG)
+
+    def replace():
+        storage.delete(name)
+        save(storage, name, other)
+
+    def read(position, size):
+        file.seek(position)
+        return file.read(size)
+
+    # Nothing was read before, a part from the beginning, or a part elsewhere.
+    for before in [(), ((0, 10),), ((0, 6 * 1024 * 1024),), ((CHUNK_BYTES, 10),)]:
+        storage.delete(name)
+        save(storage, name, BIG)
+        file = storage.open(name)
+        for position, size in before:
+            assert read(position, size) == BIG[position : position + size]
+        replace()
+        for _ in range(2):  # a second attempt does not get what the first refused
+            with pytest.raises(ConnectionFailed, match="not that of the file that was opened"):
+                read(2 * CHUNK_BYTES - 10, 10)
+            with pytest.raises(ConnectionFailed, match="not that of the file that was opened"):
+                read(-1 + len(BIG), 1)
+        file.open()  # it was not closed, so it is still the file of before
+        with pytest.raises(ConnectionFailed):
+            read(CHUNK_BYTES, 10)
+        file.close()
+        assert file.open().read() == other
+
+
+def test_a_small_file_that_was_replaced_is_refused_each_time(storage):
+    name = save(storage, "a.txt", b"first")
+    file = storage.open(name)
+    storage.delete(name)
+    save(storage, name, b"other")
+    for _ in range(2):
+        file.seek(0)
+        with pytest.raises(ConnectionFailed, match="its signature is another"):
+            file.read()
+
+
 def test_requests(storage, requests):
     save(storage, "warm")
     del requests[:]
@@ -275,6 +337,9 @@ def test_requests(storage, requests):
     assert made() == ["GET", "GET"]
     save(storage, "b.bin", BIG)
     assert made() == ["GET", "POST", "POST", "POST"]
+    storage.open("b.bin").read()
+    # 0.5, 1, 2, 4 MiB and the rest, and a look after each but the last.
+    assert made() == ["GET"] * (1 + 2 * 5 - 1)
     storage.listdir("")
     assert made() == ["GET"]
     storage.delete("a.txt")
@@ -416,11 +481,55 @@ def test_tokens_are_kept(make_storage, requests):
     ]
     # One with a longer life is another one.
     assert address(storage.url(name, timeout=7 * 86400))[1]["token"] != token
+
+
+def test_a_token_does_not_outlive_its_file(make_storage):
+    """The tokens of a file are void when it is deleted, whichever process has asked for them."""
+    storage = make_storage(urls="token")
+    name = save(storage, "a.txt")
+    token = address(storage.url(name))[1]["token"]
     storage.delete(name)
-    with pytest.raises(FileNotFoundError):
-        storage.url(name)
     save(storage, name)
     assert address(storage.url(name))[1]["token"] != token
+
+
+def test_a_token_is_forgotten_by_every_process(make_storage):
+    """Another process deletes and saves: this one asks the cache that both share."""
+    storage, other = (make_storage(urls="token") for _ in range(2))
+    name = save(storage, "a.txt")
+    token = address(storage.url(name))[1]["token"]
+    files.delete_file(storage.transport, storage.ref(name))  # by a client that is not Django
+    save(other, name, b"new")
+    kept = address(storage.url(name))[1]["token"]
+    assert kept != token
+
+
+@pytest.mark.parametrize("method", ["get", "set", "delete"])
+def test_a_cache_that_fails_costs_a_request_for_each_token(
+    make_storage, monkeypatch, caplog, method
+):
+    storage = make_storage(urls="token")
+    name = save(storage, "a.txt")
+    monkeypatch.setattr(type(storage._token_cache), method, lambda *_, **__: 1 / 0)
+    if method == "delete":
+        storage.delete(name)
+    else:
+        assert address(storage.url(name))[1]["token"]
+    assert "the token of a file could not be" in caplog.text
+
+
+@pytest.mark.parametrize("urls", ["public", "token", "django"])
+@pytest.mark.parametrize(
+    "name", ["gone.jpg", "/media/old.jpg", "../up.jpg", ".", "\udc80", "nul\0"]
+)
+def test_an_address_needs_no_file(make_storage, settings, client, urls, name):
+    """Lists, the admin and serializers ask for the address of every row, whatever its file."""
+    settings.ROOT_URLCONF = "testproject.urls"
+    storage = make_storage(urls=urls, permissions=['read("any")'] if urls == "public" else [])
+    save(storage, "here.jpg")
+    for options in ({}, {"width": 10}, {"download": True}):
+        assert ".." not in storage.url(name, **options)
+        assert "token" not in storage.url(name, **options)
 
 
 @pytest.mark.local_only("its endpoint is local:")

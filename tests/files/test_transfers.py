@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests as requests_library
 import responses
 from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
+from django.db import DatabaseError
 from requests.adapters import BaseAdapter
 
 from appwrite_local import files as local_files
 from appwrite_orm_django.client import files
 from appwrite_orm_django.client.errors import AppwriteError, WriteRefused
 from appwrite_orm_django.client.files import CHUNK_BYTES, FileRef, Span
+from appwrite_orm_django.client.guard import Guard
 from appwrite_orm_django.client.retries import Backoff
 from appwrite_orm_django.client.transport import Transport
-from appwrite_orm_django.files import reading, uploading
+from appwrite_orm_django.files import copying, reading, uploading
 from appwrite_orm_django.files.names import id_of
+from tests.files.conftest import deleting_files
+from tests.library.models import Everything
 
 SMALL = b"small content"
 BIG = b"0123456789" * (CHUNK_BYTES // 5) + b"the third chunk"
@@ -43,13 +50,15 @@ class Disturbed(BaseAdapter):
         self.count += 1
         if self.count != self.at and not (self.lasting and self.count > self.at):
             return self.inner.send(request, *args, **options)
-        if self.how in ("after", "500 after"):
+        what, _, when = self.how.partition(" ")
+        if when == "after":
             self.inner.send(request, *args, **options)
-        if self.how in ("before", "after"):
-            raise requests_library.ConnectionError("cut", request=request)
+        if what in ERRORS:
+            raise ERRORS[what]("disturbed", request=request)
         answer = requests_library.Response()
-        answer.status_code = 503 if self.how == "503" else 500
-        answer._content = b'{"message":"Server Error","code":500,"type":"general_unknown"}'
+        answer.status_code = int(what)
+        body = {"message": "Disturbed", "code": int(what), "type": TYPES[what]}
+        answer._content = json.dumps(body).encode()
         answer.headers["content-type"] = "application/json"
         answer.request = request
         return answer
@@ -58,17 +67,29 @@ class Disturbed(BaseAdapter):
         pass
 
 
+ERRORS = {"cut": requests_library.ConnectionError, "time-out": requests_library.ReadTimeout}
+TYPES = {
+    "400": "general_argument_invalid", "401": "user_unauthorized", "403": "general_access_forbidden",
+    "429": "general_rate_limit_exceeded", "500": "general_unknown", "503": "general_unknown",
+}  # fmt: skip
 #: Three chunks of the size that ``small_chunks`` sets.
 CHUNK = 64 * 1024
 CHUNKS = BIG[: 2 * CHUNK + 5]
-FAULTS = ["before", "after", "503", "500 before", "500 after"]
+#: What the client sees, and whether the server had done the request (``after``) or not.
+FAULTS = [
+    "cut before", "cut after", "time-out before", "time-out after", "503", "500 before", "500 after",
+    "400", "401", "403", "429",
+]  # fmt: skip
+#: Those that one more attempt gets over, and that a caller therefore never sees once.
+SURVIVED = ("cut", "time-out", "503", "429")
 
 
 @pytest.fixture
 def quick(appwrite: Any, monkeypatch: pytest.MonkeyPatch) -> Transport:
-    """The transport, which does not sleep before it tries again."""
+    """The transport, which neither sleeps before it tries again nor leaves the server alone."""
     transport = appwrite.key_transport
     monkeypatch.setattr(transport, "_backoff", Backoff(sleep=lambda _: None))
+    monkeypatch.setattr(Guard, "refusal", lambda *_: None)
     return transport
 
 
@@ -104,7 +125,7 @@ def test_every_fault_at_every_request_of_an_upload(
             try:
                 name = storage.save(NAME, ContentFile(content))
             except AppwriteError:
-                assert lasting or how.startswith("500"), f"one fault at request {at} is survived"
+                assert lasting or not how.startswith(SURVIVED), f"request {at}"
         left = stored()
         assert left.pop("other") == b"other"
         if name is not None:
@@ -133,11 +154,11 @@ def test_every_fault_at_every_request_of_a_download(
     count = requests_of(quick, lambda: storage.open(NAME).read())
     for at in range(1, count + 1):
         with quick.through(lambda inner, at=at: Disturbed(inner, how, at, lasting=False)):
-            if how.startswith("500"):
+            if how.startswith(SURVIVED):
+                assert storage.open(NAME).read() == content
+            else:
                 with pytest.raises(AppwriteError):
                     storage.open(NAME).read()
-            else:
-                assert storage.open(NAME).read() == content
 
 
 @pytest.mark.local_only("disturbs each request")
@@ -145,13 +166,125 @@ def test_every_fault_at_every_request_of_a_download(
 def test_every_fault_of_a_deletion(storage: Any, quick: Transport, stored: Any, how: str) -> None:
     storage.save(NAME, ContentFile(SMALL))
     with quick.through(lambda inner: Disturbed(inner, how, 1, lasting=False)):
-        if how.startswith("500"):
-            with pytest.raises(AppwriteError) as caught:
-                storage.delete(NAME)
-            assert caught.value.ambiguous
-        else:
+        if how.startswith(SURVIVED):
             storage.delete(NAME)
             assert stored() == {}
+        else:
+            with pytest.raises(AppwriteError) as caught:
+                storage.delete(NAME)
+            assert caught.value.ambiguous == how.startswith("500")
+    assert stored() in ({}, {NAME: SMALL})
+    storage.delete(NAME)
+    assert stored() == {}
+
+
+@pytest.fixture
+def model(storage: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Everything]]:
+    yield from deleting_files(storage, monkeypatch)
+
+
+def save_row(model: type[Everything], key: str) -> None:
+    row = model.objects.nocache().get(pk=key)
+    row.file = ContentFile(b"new content", "new.bin")
+    row.save()
+
+
+@pytest.mark.local_only("disturbs each request")
+@pytest.mark.django_db(databases=["appwrite"], transaction=True)
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "for good"])
+@pytest.mark.parametrize("how", FAULTS)
+@pytest.mark.parametrize("action", ["replace", "delete"])
+def test_every_fault_at_every_request_of_a_row(
+    model: Any, storage: Any, quick: Transport, stored: Any, action: str, how: str, lasting: bool
+) -> None:
+    """Whatever happens, a row that is there has its file, and no content is stored twice."""
+
+    def act(key: str) -> None:
+        if action == "replace":
+            save_row(model, key)
+        else:
+            model.objects.nocache().get(pk=key).delete()
+
+    key = model.objects.create(file=ContentFile(SMALL, "old.bin")).pk
+    count = requests_of(quick, lambda: act(key))
+    assert count >= 4
+    for at in range(1, count + 1):
+        model.objects.all().delete()
+        for left in stored():
+            storage.delete(left)
+        key = model.objects.create(file=ContentFile(SMALL, "old.bin")).pk
+        raised = False
+        with quick.through(lambda inner, at=at: Disturbed(inner, how, at, lasting=lasting)):
+            try:
+                act(key)
+            except DatabaseError:
+                raised = True
+        files_left = stored()
+        contents = list(files_left.values())
+        row = model.objects.nocache().filter(pk=key).first()
+        assert len(contents) == len(set(contents)), at
+        assert set(contents) <= {SMALL, b"new content"}, at
+        if row is not None:
+            with row.file.open() as file:
+                assert file.read() == files_left[row.file.name], at
+        if not raised:
+            # Only a deletion that has failed, which is logged, leaves the old file.
+            assert row is None or row.file.name == "new.bin", at
+            assert lasting or not how.startswith(SURVIVED) or SMALL not in contents, at
+        elif action == "replace" and row is not None and row.file.name == "old.bin":
+            assert SMALL in contents, at
+
+
+@pytest.mark.local_only("disturbs each request")
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "for good"])
+@pytest.mark.parametrize("how", FAULTS)
+@pytest.mark.usefixtures("small_chunks")
+def test_every_fault_at_every_request_of_a_copy(
+    storage: Any, quick: Transport, stored: Any, tmp_path: Path, how: str, lasting: bool
+) -> None:
+    """What a run did not copy, the next one does."""
+    expected = {"a.txt": SMALL, "dir/b.bin": CHUNKS, "there.txt": b"there"}
+    disk = FileSystemStorage(location=tmp_path)
+    for name, content in expected.items():
+        disk.save(name, ContentFile(content))
+
+    def run() -> set[str]:
+        outcomes = set()
+        for name in expected:
+            try:
+                outcomes.add(copying.copy(disk, storage, name).outcome)
+            except AppwriteError:
+                outcomes.add("failed")
+        return outcomes
+
+    def clear() -> None:
+        for name in stored():
+            storage.delete(name)
+        storage.save("there.txt", ContentFile(b"there"))
+
+    storage.save("warm", ContentFile(b""))
+    clear()
+    count = requests_of(quick, run)
+    for at in range(1, count + 1):
+        clear()
+        with quick.through(lambda inner, at=at: Disturbed(inner, how, at, lasting=lasting)):
+            outcomes = run()
+        if not lasting:
+            assert outcomes <= {
+                "copied",
+                "there",
+                *([] if how.startswith(SURVIVED) else ["failed"]),
+            }
+        for name, content in stored().items():
+            assert content in (expected[name], None), at
+        if "incomplete" in run():
+            assert lasting
+            for name, content in stored().items():
+                if content is None:
+                    storage.delete(name)
+            run()
+        assert stored() == expected, at
+        assert run() == {"there"}, at
 
 
 @pytest.mark.parametrize("content", [SMALL, BIG], ids=["whole", "chunks"])
@@ -262,8 +395,6 @@ def test_what_an_upload_sends(transport: Transport) -> None:
 @responses.activate
 def test_what_chunks_send(transport: Transport) -> None:
     def receive(request: Any) -> tuple[int, dict[str, str], str]:
-        import json
-
         place = request.headers["content-range"]
         body = request.body.decode("latin-1")
         given = [line for line in body.split("\r\n") if line.startswith("read(")]
@@ -292,8 +423,6 @@ def test_another_content_on_the_server_is_an_error(transport: Transport) -> None
     """Two uploads without a mark, those of users, may have been mixed."""
 
     def receive(request: Any) -> tuple[int, dict[str, str], str]:
-        import json
-
         parts = request.body.decode("latin-1").split("\r\n")
         given = [line for line in parts if line.startswith("read(")]
         done = "bytes 0-" not in request.headers["content-range"]

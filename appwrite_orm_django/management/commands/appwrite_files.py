@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -11,10 +12,13 @@ from django.core.files.storage import InvalidStorageError, storages
 from django.core.management.base import BaseCommand, CommandError
 
 from appwrite_orm_django.client import files
-from appwrite_orm_django.client.errors import AppwriteError
+from appwrite_orm_django.client.errors import AppwriteError, FileNotFound
 from appwrite_orm_django.client.files import FileRef
-from appwrite_orm_django.files.copying import copy, names_in
+from appwrite_orm_django.files.copying import FAULTS, chosen, copy
 from appwrite_orm_django.storage import AppwriteStorage
+
+# Files between two lines that tell how far a copy is.
+_EACH = 100
 
 
 class Command(BaseCommand):
@@ -57,33 +61,50 @@ class Command(BaseCommand):
 
     def _copy(self, options: dict[str, Any]) -> None:
         source, target = _storage(options["source"]), _storage(options["target"])
-        counts = {"copied": 0, "there": 0, "differs": 0}
-        size = 0
+        counts = dict.fromkeys(("copied", "there", "differs", "incomplete"), 0)
+        size = seen = 0
         failed: list[str] = []
-        for name in _chosen(source, options["names"]):
+
+        def report(name: str, error: Exception) -> None:
+            failed.append(name)
+            self._complain(name, str(error).partition("\n")[0])
+
+        for seen, name in enumerate(chosen(source, options["names"], report), 1):
             try:
                 done = copy(source, target, name, dry_run=options["dry_run"])
-            except (AppwriteError, OSError, ValueError) as error:
-                failed.append(name)
-                self.stderr.write(self.style.ERROR(f"{name}: {str(error).splitlines()[0]}"))
+            except FAULTS as error:
+                report(name, error)
                 continue
             counts[done.outcome] += 1
             size += done.size if done.outcome == "copied" else 0
             if done.outcome == "differs":
-                self.stderr.write(
-                    self.style.ERROR(f"{name}: {options['target']} has another file of this name.")
+                self._complain(name, f"{options['target']} has another file of this name.")
+            elif done.outcome == "incomplete":
+                self._complain(
+                    name, f"an upload of it to {options['target']} was cut off, or is under way."
                 )
             elif options["verbosity"] >= 2:
-                self.stdout.write(f"{name}: {done.outcome}")
+                self.stdout.write(f"{_printable(name)}: {done.outcome}")
+            if options["verbosity"] == 1 and seen % _EACH == 0:
+                self.stdout.write(f"{seen} files so far, {counts['copied']} copied ...")
         would = "would be copied" if options["dry_run"] else "copied"
         self.stdout.write(
             f"{counts['copied']} files ({size:,} bytes) {would}, {counts['there']} were there already."
         )
-        if failed or counts["differs"]:
-            raise CommandError(
-                f"{len(failed)} files failed and {counts['differs']} have another content in the "
-                "target. Mend the cause and run the command again: it goes on where it was."
+        if counts["incomplete"]:
+            self.stderr.write(
+                f"If nobody is uploading to {options['target']}, remove the uploads that were cut off: "
+                f"manage.py appwrite_files incomplete {options['target']} --delete --older-than 0"
             )
+        if failed or counts["differs"] or counts["incomplete"]:
+            raise CommandError(
+                f"{len(failed)} files failed, {counts['differs']} have another content in the target "
+                f"and {counts['incomplete']} are incomplete there. Mend the cause and run the command "
+                "again: it goes on where it was."
+            )
+
+    def _complain(self, name: str, text: str) -> None:
+        self.stderr.write(self.style.ERROR(f"{_printable(name)}: {text}"))
 
     def _incomplete(self, options: dict[str, Any]) -> None:
         storage = _storage(options["storage"])
@@ -95,14 +116,31 @@ class Command(BaseCommand):
             for file in files.list_files(storage.transport, storage.bucket)
             if not files.is_complete(file) and storage.created(file) < before
         ]
+        deleted = 0
         for file in found:
             self.stdout.write(
-                f"{file['name']}: {file['chunksUploaded']} of {file['chunksTotal']} chunks, begun "
-                f"{file['$createdAt']}"
+                f"{_printable(file['name'])}: {file['chunksUploaded']} of {file['chunksTotal']} chunks, "
+                f"begun {file['$createdAt']}"
             )
             if options["delete"]:
-                files.delete_file(storage.transport, FileRef(storage.bucket, file["$id"]))
-        self.stdout.write(f"{len(found)} uploads {'deleted' if options['delete'] else 'found'}.")
+                deleted += _delete_incomplete(storage, FileRef(storage.bucket, file["$id"]))
+        self.stdout.write(
+            f"{deleted} uploads deleted." if options["delete"] else f"{len(found)} uploads found."
+        )
+
+
+def _delete_incomplete(storage: AppwriteStorage, ref: FileRef) -> bool:
+    """Delete an upload that was cut off, unless it was completed or deleted since it was listed."""
+    with suppress(FileNotFound):
+        if not files.is_complete(files.get_file(storage.transport, ref)):
+            files.delete_file(storage.transport, ref)
+            return True
+    return False
+
+
+def _printable(name: str) -> str:
+    """Return a name for a terminal, which cannot show what is not UTF-8 on the disk."""
+    return name if name.isprintable() else repr(name)
 
 
 def _storage(name: str) -> Any:
@@ -111,19 +149,3 @@ def _storage(name: str) -> Any:
     except InvalidStorageError as error:
         known = ", ".join(sorted(storages.backends))
         raise CommandError(f"STORAGES has no entry {name!r}. There are {known}.") from error
-
-
-def _chosen(source: Any, names: list[str]) -> Any:
-    for name in names or [""]:
-        if name and source.exists(name) and not _is_directory(source, name):
-            yield name
-        else:
-            yield from names_in(source, name.rstrip("/"))
-
-
-def _is_directory(source: Any, name: str) -> bool:
-    try:
-        directories, found = source.listdir(name)
-    except (NotADirectoryError, FileNotFoundError):
-        return False
-    return bool(directories or found)
