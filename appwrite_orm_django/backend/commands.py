@@ -567,7 +567,7 @@ class IncrementColumn(_RowWrite):
     Add to one column of one row, atomically on the server; a negative amount subtracts.
 
     ``bounds`` are the column's own, which the server does not enforce here (recording
-    ``increment``). Float columns are never incremented: the sum would have digits by which no
+    ``increment``). ``unique`` has the columns of each unique index of the column. Float columns are never incremented: the sum would have digits by which no
     filter finds it.
     """
 
@@ -579,6 +579,7 @@ class IncrementColumn(_RowWrite):
     amount: int
     model: type[Model] | None = field(default=None, compare=False, repr=False)
     bounds: tuple[int | float | None, int | float | None] = (None, None)
+    unique: Unique = ()
 
     def __str__(self) -> str:
         return f"UPDATE {self.table.table}/{self.row_id} increment {self.column} by {self.amount}"

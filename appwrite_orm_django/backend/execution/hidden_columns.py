@@ -129,8 +129,9 @@ def _update(
 
 def _increment(connection: Connection, uniqueness: Uniqueness, command: IncrementColumn) -> Command:
     touched = [one for one in uniqueness.columns if command.column in one.reads]
+    unique = uniqueness.indexes(command.unique)
     if not touched:
-        return command
+        return replace(command, unique=unique)
 
     def added(row: Row) -> dict[str, Any]:
         value = row[command.column]
@@ -139,7 +140,7 @@ def _increment(connection: Connection, uniqueness: Uniqueness, command: Incremen
 
     condition = Condition((queries.equal(ROW_ID, command.row_id),))
     source = CurrentRows(command.table, condition, _reads(touched))
-    return _row_by_row(connection, command, source, touched, added, uniqueness.indexes(()))
+    return _row_by_row(connection, command, source, touched, added, unique)
 
 
 def _reads(hidden: Sequence[HiddenColumn]) -> tuple[str, ...]:

@@ -181,10 +181,10 @@ class Clash(NamedTuple):
     other_id: str
     exists: bool = True
 
-    def error(self, table: TableRef) -> UniqueViolation:
+    def error(self, table: TableRef, further: str = "") -> UniqueViolation:
         """Return the error for the violation."""
         error = UniqueViolation()
-        self.tell(error, table)
+        self.tell(error, table, further)
         return error
 
     def tell(self, error: UniqueViolation, table: TableRef, further: str = "") -> None:
@@ -214,9 +214,10 @@ class Clash(NamedTuple):
         error.existing_id = self.other_id if self.exists else None
 
 
-def _clash(
+def clash_of(
     columns: tuple[str, ...], image: Row, row_id: str, other_id: str, *, exists: bool = True
 ) -> Clash:
+    """Return the clash of a row, which is or will be ``image``, with another."""
     hidden = described(columns)
     shown = columns if hidden is None else hidden.named_columns
     # Of a changed row, only the columns of the index may be known.
@@ -260,7 +261,7 @@ def conflicting(
         for columns, value in by_index.items():
             if value is not None and value in seen[columns]:
                 other_id, exists = seen[columns][value]
-                taken[key] = _clash(columns, image, image[ROW_ID], other_id, exists=exists)
+                taken[key] = clash_of(columns, image, image[ROW_ID], other_id, exists=exists)
                 break
         else:
             # Only a row that will be created conflicts with later ones.
@@ -316,13 +317,13 @@ def _violation(
         for row_id, image in by_id.items():
             value = unique_value(columns, image, engine)
             if value is not None and ids.setdefault(value, row_id) != row_id:
-                return _clash(columns, image, row_id, ids[value], exists=False)
+                return clash_of(columns, image, row_id, ids[value], exists=False)
     own = {columns: {row_id.lower() for row_id in by_id} for columns, by_id in images.items()}
     for row in found:
         for columns, ids in wanted.items():
             row_id = ids.get(unique_value(columns, row, engine))  # type: ignore[assignment]  # looked at in the next line
             if row_id is not None and row[ROW_ID].lower() not in own[columns]:
-                return _clash(columns, images[columns][row_id], row_id, row[ROW_ID])
+                return clash_of(columns, images[columns][row_id], row_id, row[ROW_ID])
     return None
 
 
@@ -371,17 +372,35 @@ def explain(
 
 
 def _refusing(connection: Connection, table: TableRef, change: Change) -> Clash | None:
-    written = [row.data for row in change.created] + list(change.changed.values())
-    # A model of a migration's state has other constraints than the models of today.
-    hidden = {(key,): None for data in written for key in data if is_hidden(key)}
-    known = tuple(dict.fromkeys((*declared(connection, table), *hidden)))
+    data = [row.data for row in change.created] + list(change.changed.values())
+    known = _known(connection, table, {key for row in data for key in row})
     if (found := _met(connection.reader, table, known, change)) is not None:
         return found
+    others = _undeclared(connection, table, known)
+    return _met(connection.reader, table, others, change, ids=False) if others else None
+
+
+def all_unique(connection: Connection, table: TableRef, written: Iterable[str]) -> Unique:
+    """
+    Return the columns of each unique index of a table, declared or not; takes one request.
+
+    Args:
+        written: the keys of the columns that are written.
+    """
+    known = _known(connection, table, written)
+    return (*known, *_undeclared(connection, table, known))
+
+
+def _known(connection: Connection, table: TableRef, written: Iterable[str]) -> Unique:
+    # A model of a migration's state has other constraints than the models of today.
+    hidden = ((key,) for key in written if is_hidden(key))
+    return tuple(dict.fromkeys((*declared(connection, table), *hidden)))
+
+
+def _undeclared(connection: Connection, table: TableRef, known: Unique) -> Unique:
     listed = indexes.list_indexes(connection.transport, table)
-    others = {index.columns for index in map(read_index, listed) if index.type == "unique"} - set(
-        known
-    )
-    return _met(connection.reader, table, tuple(others), change, ids=False) if others else None
+    unique = (index.columns for index in map(read_index, listed) if index.type == "unique")
+    return tuple(dict.fromkeys(columns for columns in unique if columns not in known))
 
 
 def declared(connection: Connection, table: TableRef) -> Unique:
@@ -425,7 +444,7 @@ def _met(
     folded = {row_id.lower(): row_id for row_id in given}
     for row in found:
         if (row_id := folded.get(row[ROW_ID].lower())) is not None:
-            return _clash((ROW_ID,), given[row_id], row_id, row[ROW_ID])
+            return clash_of((ROW_ID,), given[row_id], row_id, row[ROW_ID])
     return _violation(images, found, reader.connection.engine)
 
 

@@ -40,6 +40,7 @@ from appwrite_orm_django.backend.execution import (
 )
 from appwrite_orm_django.backend.execution.parts import Parts
 from appwrite_orm_django.backend.execution.upserts import Change
+from appwrite_orm_django.backend.transactions import order
 from appwrite_orm_django.backend.transactions.log import Log, Operation
 from appwrite_orm_django.backend.transactions.staging import BATCH
 from appwrite_orm_django.backend.values import MOMENTS, PERMISSIONS, ROW_ID
@@ -423,11 +424,9 @@ class Writer:
             except RowNotFound:
                 return WriteResult(0)
             except (UniqueViolation, ServerError) as error:
-                change = Change(added={command.row_id: {command.column: command.amount}})
-                if isinstance(error, UniqueViolation):
-                    upserts.explain(self.connection, error, command.table, change)
-                elif error.code == 500:
-                    self._raise_violation(error, command.table, lambda: change)  # noqa: B023 - called at once
+                self.explain_increment(
+                    error, command.table, command.row_id, {command.column: command.amount}
+                )
                 raise
             except ColumnNotFound:
                 # The row exists now, but may have been created since.
@@ -436,6 +435,25 @@ class Writer:
             else:
                 return WriteResult(1, row=row)
         raise AssertionError  # unreachable: the last attempt raises
+
+    def explain_increment(
+        self,
+        error: UniqueViolation | ServerError,
+        table: TableRef,
+        row_id: str,
+        amounts: Mapping[str, Any],
+    ) -> None:
+        """
+        Add the violated unique index to the error of an increment.
+
+        Raises:
+            UniqueViolation: the error is a 500 that means one (recording ``increment``).
+        """
+        change = Change(added={row_id: amounts})
+        if isinstance(error, UniqueViolation):
+            upserts.explain(self.connection, error, table, change)
+        elif error.code == 500:
+            self._raise_violation(error, table, lambda: change)
 
     def update_from_query(self, command: UpdateFromQuery) -> WriteResult:
         """
@@ -450,14 +468,17 @@ class Writer:
         if command.row_id is not None:
             return self._update_one(command, command.row_id)
         if not command.depends_on_row:
-            for ids, data in _grouped(self._computed(command)):
+            for ids, data in _grouped(self._in_order(command, self._computed(command))):
                 with parts.part(len(ids)):
                     changed += self._write_alike(command.table, ids, data)
             return WriteResult(changed)
         with self.connection.own_block() as block:
-            computed = list(self._computed(command).items())
-            for start in range(0, len(computed), BATCH):
-                batch = dict(computed[start : start + BATCH])
+            computed = self._computed(command)
+            if len(computed) > BATCH:
+                computed = self._in_order(command, computed)
+            items = list(computed.items())
+            for start in range(0, len(items), BATCH):
+                batch = dict(items[start : start + BATCH])
                 with parts.part(len(batch)):
                     changed += self._write_current(command, block, batch)
         return WriteResult(changed)
@@ -477,6 +498,21 @@ class Writer:
             for row_id, *values in self.connection.reader.run(command.source)
         }
         return changes if command.completed is None else command.completed(changes)
+
+    def _in_order(self, command: UpdateFromQuery, changes: Changes) -> Changes:
+        """Order writes that are made one after the other, so that unique values become free."""
+        written = {key for data in changes.values() for key in data}
+        unique = tuple(columns for columns in command.unique if written & set(columns))
+        if not unique or len(changes) == 1:
+            return changes
+        condition = Condition((), (Membership(ROW_ID, tuple(changes)),))
+        wanted = [ROW_ID, *dict.fromkeys(column for columns in unique for column in columns)]
+        rows = self.connection.reader.rows(Fetch(command.table, "", condition), condition, wanted)
+        before = {row[ROW_ID].lower(): row for row in rows}
+        data = {row_id.lower(): data for row_id, data in changes.items()}
+        after = {row_id: {**row, **data[row_id]} for row_id, row in before.items()}
+        ids = order.in_order(list(changes), unique, before, after, self.connection.engine)
+        return {row_id: changes[row_id] for row_id in ids}
 
     def _write_alike(self, table: TableRef, ids: tuple[str, ...], data: Mapping[str, Any]) -> int:
         if len(ids) > 1:

@@ -397,14 +397,15 @@ def _increment(
         return None
     if not wire or codec.decode(wire) != amount.value:
         return None
-    column = column_for(field)
+    column, key = column_for(field), column_key(field)
     return IncrementColumn(
         table,
         row_id,
-        column_key(field),
+        key,
         wire if expression.connector == "+" else -wire,
         field.model,
         bounds=(None, None) if column is None else (column.min, column.max),
+        unique=tuple(columns for columns in unique_columns(field.model) if key in columns),
     )
 
 

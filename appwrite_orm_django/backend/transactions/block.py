@@ -28,7 +28,7 @@ from appwrite_orm_django.backend.commands import (
 from appwrite_orm_django.backend.evaluation.commands import Fetch
 from appwrite_orm_django.backend.execution import increments, upserts
 from appwrite_orm_django.backend.execution.parts import Parts
-from appwrite_orm_django.backend.transactions import commit, staging, versions
+from appwrite_orm_django.backend.transactions import commit, order, staging, versions
 from appwrite_orm_django.backend.transactions.log import (
     CreatedRow,
     Log,
@@ -323,42 +323,59 @@ class Transaction:
                 clash = upserts.upsert_violation(self.connection.reader, command, planned)
             if clash:
                 raise clash.error(command.table)
+            before = {row_id.lower(): row for row_id, row in planned.existing.items()}
+            after = {row_id.lower(): row for row_id, row in planned.images().items()}
+            self._refuse_exchange(command.table, command.unique, before, after)
         return upserts.take(self.log, self.connection.engine, command, planned)
 
     def _update_row(self, command: UpdateRow) -> WriteResult:
         if not self._exists(command.table, command.row_id):
             return WriteResult(0)
-        self._check_unique(command.table, [command.row_id], command.data, command.unique)
+        self._check_unique(command.table, {command.row_id: command.data}, command.unique)
         self._change(command.table, command.row_id, command.data)
         return WriteResult(1)
 
     def _update_rows(self, command: UpdateRows) -> WriteResult:
         ids = self._ids(command.table, command.condition)
-        self._check_unique(command.table, ids, command.data, command.unique)
+        self._check_unique(command.table, dict.fromkeys(ids, command.data), command.unique)
         for row_id in ids:
             self._change(command.table, row_id, command.data)
         return WriteResult(len(ids))
 
     def _check_unique(
-        self,
-        table: TableRef,
-        ids: Sequence[str],
-        data: Mapping[str, Any],
-        unique: Sequence[tuple[str, ...]],
+        self, table: TableRef, changes: Changes, unique: Sequence[tuple[str, ...]]
     ) -> None:
         """Inside a savepoint, where the error can be caught, find a violated unique index early."""
-        if not self.connection.in_savepoint or not ids:
+        if not self.connection.in_savepoint or not changes:
             return
-        concerned = tuple(columns for columns in unique if set(columns) & set(data))
+        written = {key for data in changes.values() for key in data}
+        concerned = tuple(columns for columns in unique if written & set(columns))
+        if not concerned:
+            return
+        by_id = {row_id.lower(): data for row_id, data in changes.items()}
         with self.blindly():
-            images = (
-                {row[ROW_ID]: {**row, **data} for row in self._current(table, ids)}
-                if concerned
-                else {}
+            before = {row[ROW_ID].lower(): row for row in self._current(table, list(changes))}
+            after = {row_id: {**row, **by_id[row_id]} for row_id, row in before.items()}
+            clash = upserts.violation(
+                self.connection.reader,
+                table,
+                concerned,
+                {row[ROW_ID]: row for row in after.values()},
             )
-            clash = upserts.violation(self.connection.reader, table, concerned, images)
         if clash:
             raise clash.error(table)
+        self._refuse_exchange(table, concerned, before, after)
+
+    def _refuse_exchange(
+        self,
+        table: TableRef,
+        unique: Sequence[tuple[str, ...]],
+        before: order.Rows,
+        after: order.Rows,
+    ) -> None:
+        clash = order.exchange(tuple(unique), before, after, self.connection.engine)
+        if clash:
+            raise clash.error(table, order.NO_ORDER)
 
     def current(self, table: TableRef, condition: Condition) -> list[dict[str, Any]]:
         """
@@ -387,6 +404,9 @@ class Transaction:
         for row in current:
             value = row.get(command.column)
             increments.check_bounds(command, value)
+            if value is not None:
+                changed = {command.row_id: {command.column: value + amount}}
+                self._check_unique(command.table, changed, command.unique)
             if value is None or increments.is_exact(engine, value, amount):
                 # Null plus anything is null, and exceeds no bound.
                 is_idle = value is None and not engine.increments_nulls
@@ -413,8 +433,8 @@ class Transaction:
             }
         if command.completed is not None:
             changes = command.completed(changes)
+        self._check_unique(command.table, changes, command.unique)
         for row_id, data in changes.items():
-            self._check_unique(command.table, [row_id], data, command.unique)
             self._change(command.table, row_id, data)
         return WriteResult(len(changes))
 

@@ -25,7 +25,7 @@ from appwrite_orm_django.backend.execution import retries, upserts
 from appwrite_orm_django.backend.execution.increments import add
 from appwrite_orm_django.backend.execution.parts import NOTHING_WRITTEN
 from appwrite_orm_django.backend.execution.writer import refuse_moments
-from appwrite_orm_django.backend.transactions import staging, versions
+from appwrite_orm_django.backend.transactions import order, staging, versions
 from appwrite_orm_django.backend.transactions.log import Key, Operation, key_of
 from appwrite_orm_django.backend.values import ROW_ID
 from appwrite_orm_django.client import operators, rows, transactions
@@ -222,11 +222,15 @@ def _too_many(changes: int, claimed: int) -> TransactionLimitExceeded:
 
 def explain(connection: Connection, error: UniqueViolation, folded: Collection[Operation]) -> None:
     """Add the violated unique index and the conflicting row to an error, table by table."""
-    for table in dict.fromkeys(operation.table for operation in folded):
-        of_table = [operation for operation in folded if operation.table == table]
+    merged = [one for of_row in order.merged(folded).values() for one in of_row]
+    for table in dict.fromkeys(operation.table for operation in merged):
+        of_table = [operation for operation in merged if operation.table == table]
         created = [NewRow(one.row_id, one.data) for one in of_table if one.action == "create"]
         changed = {one.row_id: one.data for one in of_table if one.action == "update"}
-        added = {one.row_id: one.data for one in of_table if one.action == "increment"}
+        added: dict[str, dict[str, Any]] = {}
+        for one in of_table:
+            if one.action == "increment":
+                added.setdefault(one.row_id, {}).update(one.data)
         deleted = [one.row_id for one in of_table if one.action == "delete"]
         change = upserts.Change(created, changed, added, deleted)
         upserts.explain(connection, error, table, change, NOTHING_WRITTEN)
@@ -294,6 +298,8 @@ class _Commit:
                 refuse_moments(operation.table, [operation.data])
         self.claims = staging.table_in(connection.database_id)
         self.folded = folded
+        # Whether the operations are merged, and in an order that must be kept.
+        self.is_ordered = False
         changed = {
             key_of(operation.table, operation.row_id)
             for operation in folded
@@ -375,8 +381,10 @@ class _Commit:
                     retries.pause(races)
                     continue
                 attempts += 1
-                if self.account is not None or not self._passes_spent_claims():
-                    raise self._explained(error) from error
+                if self.account is None and self._passes_spent_claims():
+                    continue
+                if (explained := self._explained(error)) is not None:
+                    raise explained from error
             else:
                 if mark is not None and random.randrange(_SWEEP_ONE_IN) == 0:  # noqa: S311 - a frequency, not a secret
                     staging.sweep(self.transport, self.claims)
@@ -397,7 +405,11 @@ class _Commit:
                 rows.delete_row(self.transport, table, row_id)
             else:
                 ((column, amount),) = operation.data.items()
-                add(self.transport, table, row_id, column, amount, operation.bounds)
+                try:
+                    add(self.transport, table, row_id, column, amount, operation.bounds)
+                except (UniqueViolation, ServerError) as error:
+                    writer.explain_increment(error, table, row_id, operation.data)
+                    raise
         except RowNotFound as error:
             raise _conflict(f"{table.table}/{row_id} was deleted") from error
         except _NO_ANSWER as error:
@@ -477,7 +489,8 @@ class _Commit:
             {**base, "data": claimed[start : start + rows.MAX_BULK_ROWS]}
             for start in range(0, len(claimed), rows.MAX_BULK_ROWS)
         ]
-        return [*bulks, *staging.staged_operations(self.folded, MAX_OPERATIONS - len(bulks))]
+        stage = staging.staged_in_order if self.is_ordered else staging.staged_operations
+        return [*bulks, *stage(self.folded, MAX_OPERATIONS - len(bulks))]
 
     def _claimed(self, mark: str | None) -> list[dict[str, Any]]:
         # A user cannot write to the table of claims. What remains is the comparison after staging,
@@ -586,7 +599,8 @@ class _Commit:
 
     # The server gives the same answer for a changed row and for a violated unique index.
 
-    def _explained(self, error: TransactionConflict) -> Exception:
+    def _explained(self, error: TransactionConflict) -> Exception | None:
+        """Return the error for a rejected commit, or None if it is to be tried in a new order."""
         if (changed := self._changed()) is not None:
             self._forget_cached(changed)
             return _conflict(f"{changed[0].table}/{changed[1]} was changed")
@@ -598,11 +612,34 @@ class _Commit:
             "already exists, or a row was changed by another client; nothing of the block was "
             "written."
         )
-        explain(
-            self.connection, violation, [one for one in self.folded if one.table != self.claims]
-        )
+        own = [one for one in self.folded if one.table != self.claims]
+        explain(self.connection, violation, own)
+        if not violation.columns and not self.is_ordered and self._has_order(own, violation):
+            return None
         # A user may conflict with a row that they cannot see.
         hidden = self.account is not None and any(
             operation.action == "create" for operation in self.folded
         )
         return violation if violation.columns or hidden else error
+
+    def _has_order(self, own: list[Operation], violation: UniqueViolation) -> bool:
+        """
+        Find an order in which no unique value is taken before it is free.
+
+        Returns:
+            Whether there is one and it must be tried. If unique values clash in every order, the
+            violation is described.
+        """
+        room = MAX_OPERATIONS - _bulks(len(self._claimed(None)))
+        found = order.midway(self.connection, staging.order_of(own, room))
+        if found is None:
+            return False
+        if found.operations is not None:
+            locks = [one for one in self.folded if one.table == self.claims]
+            before, self.folded = self.folded, [*found.operations, *locks]
+            self.is_ordered = True
+            if len(self._staged(None)) <= MAX_OPERATIONS:
+                return True
+            self.folded, self.is_ordered = before, False
+        found.clash.tell(violation, found.table, order.NO_ORDER + NOTHING_WRITTEN)
+        return False

@@ -158,7 +158,21 @@ def staged_operations(log: Iterable[Operation], limit: int = MAX_OPERATIONS) -> 
     """
     folded = without_moments(fold(log))
     single = single_operations(folded)
-    return single if len(single) <= limit else list(_bulk(folded))
+    return single if len(single) <= limit else list(_bulk(_gathered(folded)))
+
+
+def staged_in_order(folded: Iterable[Operation], limit: int) -> list[Staged]:
+    """Return the operations to stage, in this order."""
+    operations = without_moments(folded)
+    single = single_operations(operations)
+    return single if len(single) <= limit else list(_bulk(operations))
+
+
+def order_of(folded: Iterable[Operation], limit: int) -> list[Operation]:
+    """Return the operations in the order in which ``staged_operations`` stages them."""
+    operations = without_moments(folded)
+    is_short = len(single_operations(operations)) <= limit
+    return operations if is_short else list(_gathered(operations))
 
 
 def single_operations(folded: Iterable[Operation]) -> list[Staged]:
@@ -267,9 +281,9 @@ def _single(operation: Operation) -> Iterator[Staged]:
             yield {**base, "action": "update", "rowId": operation.row_id, "data": second}
 
 
-def _bulk(folded: list[Operation]) -> Iterator[Staged]:
+def _bulk(operations: Iterable[Operation]) -> Iterator[Staged]:
     run: list[Operation] = []
-    for operation in _gathered(folded):
+    for operation in operations:
         if run and not _alike(run[-1], operation, len(run)):
             yield from _flush(run)
             run = []
