@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from appwrite_local import faults, relations, row_store
+from appwrite_local import delays, faults, relations, row_store
 from appwrite_local.column_types import (
     BOUNDS,
     ELEMENTS,
@@ -111,11 +110,12 @@ def refuse_too_wide(session: Session, table: Table, columns: list[Column]) -> No
 
 def sweep_columns(session: Session, table_seq: int) -> None:
     """Remove columns whose deletion has finished."""
-    for seq, key, definition in session.all(
-        "SELECT seq, key, definition FROM _columns WHERE table_seq = ? AND gone_at <= ?",
-        (table_seq, time.time()),
+    for seq, key, definition, gone_at in session.all(
+        "SELECT seq, key, definition, gone_at FROM _columns WHERE table_seq = ? AND gone_at > 0",
+        (table_seq,),
     ):
-        remove_column(session, table_seq, Column(seq, key, **_definition(definition)))
+        if not delays.is_ahead(gone_at):
+            remove_column(session, table_seq, Column(seq, key, **_definition(definition)))
 
 
 def _definition(text: str) -> dict[str, Any]:
@@ -136,7 +136,7 @@ def _creator(kind: ColumnType) -> Handler:
         column = make_column(kind, call.args, call.server.engine)
         refuse_default(column)
         faults.apply_to_column(column, call.fate)
-        ready_at = time.time() + call.server.column_delay_s + call.fate.delay_s
+        ready_at = delays.moment_after(call.server.column_delay_s + call.fate.delay_s)
         column = add_column(call.session, table, column, ready_at=ready_at)
         column.status = "processing"
         return json_response(202, column_json(column, call.family, encrypt=column.encrypt))
@@ -191,7 +191,8 @@ def delete_column(call: Call) -> Response:
     drop_column_from_indexes(call.session, table.seq, column, indexes)
     if delay_s:
         call.session.execute(
-            "UPDATE _columns SET gone_at = ? WHERE seq = ?", (time.time() + delay_s, column.seq)
+            "UPDATE _columns SET gone_at = ? WHERE seq = ?",
+            (delays.moment_after(delay_s), column.seq),
         )
         call.session.touch_schema()
     else:
@@ -307,7 +308,7 @@ def create_relationship(call: Call) -> Response:
         table,
         [*table.all_columns, _relation_side(call, table, related, key, back, "parent")],
     )
-    ready_at = time.time() + call.server.column_delay_s + call.fate.delay_s
+    ready_at = delays.moment_after(call.server.column_delay_s + call.fate.delay_s)
     parent = _relation_side(call, table, related, key, back, "parent")
     if related.seq == table.seq:
         parent.options["failed"] = (
@@ -315,10 +316,10 @@ def create_relationship(call: Call) -> Response:
             f'"{_relation_index_key(parent)}" not found'
         )
         return _created_relationship(
-            call, _insert_relationship(call.session, table, parent, faults.NEVER)
+            call, _insert_relationship(call.session, table, parent, delays.NEVER)
         )
     if args["twoWay"] and related.find_column(back) is not None:
-        _insert_relationship(call.session, table, parent, faults.NEVER)
+        _insert_relationship(call.session, table, parent, delays.NEVER)
         refusal = ApiError("column_already_exists", key=back)
         refusal.keeps_writes = True
         raise refusal
@@ -462,7 +463,8 @@ def delete_relationship(call: Call, table: Table, column: Column) -> None:
         call.session.execute(f"DROP INDEX IF EXISTS {_relation_index(other)}")
         if delay_s and not other.is_hidden:
             call.session.execute(
-                "UPDATE _columns SET gone_at = ? WHERE seq = ?", (time.time() + delay_s, other.seq)
+                "UPDATE _columns SET gone_at = ? WHERE seq = ?",
+                (delays.moment_after(delay_s), other.seq),
             )
             call.session.touch_schema()
         else:

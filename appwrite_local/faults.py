@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal, get_args
 
-from appwrite_local import identifiers
+from appwrite_local import delays, identifiers
 from appwrite_local.errors import ApiError
 from appwrite_local.messages import Request, Response
 from appwrite_local.schema import Column
@@ -39,8 +39,6 @@ _STATUSES = (500, 502, 503, 504)
 
 PREFIX = "/local/"
 SCOPES = ("local.admin",)
-NEVER = 1e18
-"""A time that never comes, for columns that never become available."""
 
 
 @dataclass(slots=True)
@@ -267,7 +265,7 @@ def fate_of(faults: Sequence[Fault]) -> Fate:
         if fault.kind == "slow-columns":
             fate.delay_s += fault.seconds
         elif fault.kind == "stuck-columns":
-            fate.delay_s = NEVER
+            fate.delay_s = delays.NEVER
         elif fault.kind == "failed-columns":
             fate.failure = "Failed to create: the database refused it."
     return fate

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from appwrite_local import bson_types, identifiers
+from appwrite_local import bson_types, delays, identifiers
 from appwrite_local.datetimes import now_text
 from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError
@@ -95,7 +94,7 @@ def create_index(call: Call) -> Response:
         call.session,
         table,
         index,
-        ready_at=time.time() + call.server.column_delay_s + call.fate.delay_s,
+        ready_at=delays.moment_after(call.server.column_delay_s + call.fate.delay_s),
     )
     if call.server.index_lag and not call.server.engine.builds_indexes_at_once:
         call.server.young_indexes[index.seq] = call.server.index_lag
@@ -251,9 +250,11 @@ def check_held_indexes(engine: Engine, table: Table, changed: Column) -> None:
 
 
 def add_index(session: Session, table: Table, index: Index, *, ready_at: float) -> Index:
-    session.execute(
-        "DELETE FROM _indexes WHERE table_seq = ? AND gone_at <= ?", (table.seq, time.time())
-    )
+    for seq, gone_at in session.all(
+        "SELECT seq, gone_at FROM _indexes WHERE table_seq = ? AND gone_at > 0", (table.seq,)
+    ):
+        if not delays.is_ahead(gone_at):
+            session.execute("DELETE FROM _indexes WHERE seq = ?", (seq,))
     now = now_text()
     index.seq = session.insert(
         "INSERT INTO _indexes (table_seq, key, definition, ready_at, created, updated) VALUES (?, "
@@ -351,7 +352,8 @@ def delete_index(call: Call) -> Response:
         pass
     elif delay_s:
         call.session.execute(
-            "UPDATE _indexes SET gone_at = ? WHERE seq = ?", (time.time() + delay_s, index.seq)
+            "UPDATE _indexes SET gone_at = ? WHERE seq = ?",
+            (delays.moment_after(delay_s), index.seq),
         )
     else:
         call.session.execute("DELETE FROM _indexes WHERE seq = ?", (index.seq,))

@@ -8,10 +8,10 @@ storage's schema version.
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from appwrite_local import delays
 from appwrite_local.engines import MARIADB, Engine
 from appwrite_local.errors import ApiError
 from appwrite_local.storage import Session
@@ -354,10 +354,9 @@ def load_indexes(session: Session, table_seq: int) -> list[Index]:
 
 def _status(ready_at: float, gone_at: float | None) -> str | None:
     """Return the current status of an asynchronous entry; ``None`` if it is gone."""
-    now = time.time()
     if gone_at is not None:
-        return "deleting" if now < gone_at else None
-    return "processing" if now < ready_at else "available"
+        return "deleting" if delays.is_ahead(gone_at) else None
+    return "processing" if delays.is_ahead(ready_at) else "available"
 
 
 class Deletions:
@@ -380,13 +379,12 @@ class Deletions:
         indexes = indexes + [
             index for index in load_indexes(session, table_seq) if index.seq not in known
         ]
-        self._seen[table_seq] = (time.time() + delay_s, indexes)
+        self._seen[table_seq] = (delays.moment_after(delay_s), indexes)
         return [replace(index, columns=[*index.columns]) for index in indexes]
 
     def settle(self) -> None:
         """Drop deletions whose time is over."""
-        now = time.time()
-        self._seen = {seq: seen for seq, seen in self._seen.items() if seen[0] > now}
+        self._seen = {seq: seen for seq, seen in self._seen.items() if delays.is_ahead(seen[0])}
 
 
 def require_database(session: Session, database_id: str) -> Database:

@@ -388,6 +388,8 @@ class Options:
         verify: False for a server with a self-signed certificate, or the path of a CA bundle.
         engine: the database engine under Appwrite, "mariadb", "postgresql" or "mongodb". None finds
             it out with one or two requests. A server that turns out to have another is rejected.
+        keys_from_one: count the integer keys of new rows from 1, per table, as SQLite does. For
+            tests on the local server only; other servers are refused.
         feature_level: "2.x" for servers that aggregate and join, "1.9" for others; None detects it.
         cache: the query cache, see ``CacheSettings``.
         users: requests as the visitor instead of with the API key, see ``UserSettings``.
@@ -403,6 +405,7 @@ class Options:
     pool_size: int = 10
     verify: bool | str = True
     engine: EngineName | None = None
+    keys_from_one: bool = False
     feature_level: Literal["1.9", "2.x"] | None = None
     cache: CacheSettings = field(default_factory=CacheSettings)
     users: UserSettings = field(default_factory=UserSettings)
@@ -437,11 +440,29 @@ class Options:
                 f'DATABASES["{alias}"]["OPTIONS"]["ENGINE"] must be '
                 f"{', '.join(map(repr, ENGINES))} or None."
             )
+        if not isinstance(options.keys_from_one, bool):
+            raise ImproperlyConfigured(
+                f'DATABASES["{alias}"]["OPTIONS"]["KEYS_FROM_ONE"] must be True or False.'
+            )
         if options.feature_level not in (None, "1.9", "2.x"):
             raise ImproperlyConfigured(
                 f'DATABASES["{alias}"]["OPTIONS"]["FEATURE_LEVEL"] must be "1.9", "2.x" or None.'
             )
         return options
+
+
+def refuse_keys_from_one(alias: str, host: str, options: Options) -> None:
+    """
+    Refuse to count keys from 1 on a server that other processes may write to.
+
+    Raises:
+        ImproperlyConfigured: ``KEYS_FROM_ONE`` is set, and ``HOST`` is not the local server.
+    """
+    if options.keys_from_one and not host.startswith("local:"):
+        raise ImproperlyConfigured(
+            f'DATABASES["{alias}"]["OPTIONS"]["KEYS_FROM_ONE"] is for tests with HOST "local:" only: '
+            "on another server, two processes would give new rows the same keys."
+        )
 
 
 def _read(cls: type[Settings], where: str, given: Any) -> Settings:

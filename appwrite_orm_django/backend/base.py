@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from django.db.models.sql import Query
 
     from appwrite_orm_django.backend.commands import Command, Output, Savepoint, WriteResult
+    from appwrite_orm_django.backend.counted_keys import CountedKeys
     from appwrite_orm_django.backend.cursor import (
         AppwriteCursorDebugWrapper,
         AppwriteCursorWrapper,
@@ -191,9 +192,21 @@ class DatabaseWrapper(RequestsMixin):
 
     @cached_property
     def options(self) -> Options:
-        from appwrite_orm_django.conf import Options
+        from appwrite_orm_django.conf import Options, refuse_keys_from_one
 
-        return Options.read(self.alias, self.settings_dict["OPTIONS"])
+        options = Options.read(self.alias, self.settings_dict["OPTIONS"])
+        refuse_keys_from_one(self.alias, str(self.settings_dict["HOST"]), options)
+        return options
+
+    @cached_property
+    def counted_keys(self) -> CountedKeys | None:
+        """Count the keys of new rows from 1; None unless ``OPTIONS["KEYS_FROM_ONE"]`` is set."""
+        if not self.options.keys_from_one:
+            return None
+        # Only tests count keys.
+        from appwrite_orm_django.backend.counted_keys import CountedKeys
+
+        return CountedKeys(self, str(self.settings_dict["HOST"]))
 
     @property
     def database_id(self) -> str:
@@ -269,6 +282,7 @@ class DatabaseWrapper(RequestsMixin):
         # back.
         if self.transaction is not None:
             self.transaction = None
+            self._end_count(committed=False)
             self.cache.exit_atomic(committed=False)
 
     def is_usable(self) -> bool:
@@ -282,6 +296,7 @@ class DatabaseWrapper(RequestsMixin):
                 self._commit()
                 self.cache.exit_atomic(committed=False)
             self.transaction = None
+            self._end_count(committed=False)
         elif self.transaction is None:
             # The cache enters the block first: a cache that is opened while a block is open enters
             # it by itself.
@@ -300,7 +315,7 @@ class DatabaseWrapper(RequestsMixin):
             transaction.explain(error)
             raise
         finally:
-            self._begin_anew()
+            self._begin_anew(committed=True)
 
     def _rollback(self) -> None:
         if self.transaction is None:
@@ -309,10 +324,12 @@ class DatabaseWrapper(RequestsMixin):
             # Some parts are already written. The error that ends the block carries a note about
             # them.
             self.transaction.parts.note(sys.exc_info()[1])
-        self._begin_anew()
+        self._begin_anew(committed=bool(self.transaction.parts.written))
 
-    def _begin_anew(self) -> None:
+    def _begin_anew(self, *, committed: bool) -> None:
         parts = None if self.transaction is None else self.transaction.parts
+        # A commit that fails may have written parts, so its keys stay counted.
+        self._end_count(committed=committed)
         self.transaction = self._new_block(in_parts=self._commits_in_parts)
         self.cache.exit_atomic(committed=bool(parts and parts.written))
         self.cache.enter_atomic()
@@ -328,12 +345,18 @@ class DatabaseWrapper(RequestsMixin):
             return
         log = self.transaction.log
         actions = {"create": log.mark, "release": log.release, "roll back to": log.roll_back_to}
+        if (counted := self.counted_keys) is not None and command.action != "release":
+            (counted.mark if command.action == "create" else counted.roll_back_to)(command.name)
         try:
             actions[command.action](command.name)
         except KeyError:
             raise OperationalError(
                 f"There is no savepoint {command.name!r} to {command.action}."
             ) from None
+
+    def _end_count(self, *, committed: bool) -> None:
+        if (counted := self.counted_keys) is not None:
+            counted.end(committed=committed)
 
     @property
     def in_savepoint(self) -> bool:

@@ -425,12 +425,14 @@ class NewRow:
     """
     A row to create: its id, its columns, and whether the backend generated the id.
 
-    A generated id may be replaced by another. ``$permissions`` may be among the columns.
+    A generated id may be replaced by another, which ``new_key`` makes. ``$permissions`` may be
+    among the columns.
     """
 
     row_id: str
     data: Mapping[str, Any]
     id_is_ours: bool = False
+    new_key: Callable[[], int] = field(default=row_ids.new_integer_id, compare=False, repr=False)
 
     def with_another_id(self) -> NewRow:
         """
@@ -440,7 +442,7 @@ class NewRow:
         """
         if not self.id_is_ours:
             return self
-        return replace(self, row_id=row_ids.encode_integer(row_ids.new_integer_id()))
+        return replace(self, row_id=row_ids.encode_integer(self.new_key()))
 
 
 class _Write(Command):

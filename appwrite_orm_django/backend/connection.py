@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ValuesOf,
         WriteResult,
     )
+    from appwrite_orm_django.backend.counted_keys import CountedKeys
     from appwrite_orm_django.backend.evaluation.commands import Fetch
     from appwrite_orm_django.backend.evaluation.database import LocalDatabase
     from appwrite_orm_django.backend.execution.parts import Parts
@@ -59,6 +60,10 @@ class Connection(CachedConnection):
     @property
     @abstractmethod
     def options(self) -> Options: ...
+
+    @property
+    @abstractmethod
+    def counted_keys(self) -> CountedKeys | None: ...
 
     @property
     @abstractmethod

@@ -73,6 +73,8 @@ class DatabaseCreation(BaseDatabaseCreation):
         from appwrite_orm_django.client import databases
         from appwrite_orm_django.client.errors import DatabaseNotFound
 
+        if (counted := self.connection.counted_keys) is not None:
+            counted.forget(name)
         try:
             databases.delete_database(self.connection.transport, name)
         except DatabaseNotFound:

@@ -41,7 +41,6 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_expression_indexes = True
     supports_nulls_distinct_unique_constraints = True
     supports_tablespaces = False
-    supports_sequence_reset = False
     supports_unspecified_pk = True
     # Integer keys are written as text and -0 has no meaning, but 0 is a key like any other.
     allows_auto_pk_0 = True
@@ -86,6 +85,10 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     @cached_property
     def nulls_order_largest(self) -> bool:  # type: ignore[override]  # depends on the database under Appwrite
         return not self.connection.engine.nulls_are_low
+
+    @cached_property
+    def supports_sequence_reset(self) -> bool:  # type: ignore[override]  # only of keys from 1
+        return self.connection.counted_keys is not None
 
     @cached_property
     def order_by_nulls_first(self) -> bool:  # type: ignore[override]

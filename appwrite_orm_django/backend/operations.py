@@ -121,9 +121,12 @@ class DatabaseOperations(BaseDatabaseOperations):
         from appwrite_orm_django.backend.commands import Condition, DeleteRows
         from appwrite_orm_django.backend.values import table_id
 
-        return [
-            DeleteRows(self.connection.table_ref(table_id(table)), Condition()) for table in tables
-        ]
+        refs = [self.connection.table_ref(table_id(table)) for table in tables]
+        counted = self.connection.counted_keys
+        if reset_sequences and counted is not None:
+            for ref in refs:
+                counted.forget(*ref)
+        return [DeleteRows(ref, Condition()) for ref in refs]
 
     def execute_sql_flush(self, sql_list: Any) -> None:
         with self.connection.cursor() as cursor:
@@ -131,4 +134,10 @@ class DatabaseOperations(BaseDatabaseOperations):
                 cursor.execute(command)
 
     def sequence_reset_sql(self, style: Any, model_list: Any) -> list[str]:
+        return []
+
+    def sequence_reset_by_name_sql(self, style: Any, sequences: Any) -> list[str]:
+        # Of all tables; those with rows go on after their largest key.
+        if (counted := self.connection.counted_keys) is not None:
+            counted.forget(self.connection.database_id)
         return []

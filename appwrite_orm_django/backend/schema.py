@@ -553,6 +553,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         An earlier run may have dropped the table.
         """
         forget_table(self.connection.transport, self.connection.database_id, table)
+        if (counted := self.connection.counted_keys) is not None:
+            counted.forget(self.connection.database_id, table)
 
 
 def _gone(

@@ -22,7 +22,12 @@ from appwrite_orm_django.client import local_endpoint
 from appwrite_orm_django.client.errors import AppwriteError, MissingScope
 from appwrite_orm_django.client.references import ID
 from appwrite_orm_django.client.secret import hidden
-from appwrite_orm_django.conf import Options, appwrite_aliases, without_secrets_in_clear
+from appwrite_orm_django.conf import (
+    Options,
+    appwrite_aliases,
+    refuse_keys_from_one,
+    without_secrets_in_clear,
+)
 from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
 from appwrite_orm_django.schema.from_models import models_of, read_models
 from appwrite_orm_django.schema.own_tables import with_own_tables
@@ -75,9 +80,10 @@ def _check_entry(alias: str, entry: dict[str, Any]) -> Iterator[checks.CheckMess
         yield from _check_host(f'{where}["HOST"]', host)
     # ``checks.cache`` checks the cache's settings.
     try:
-        Options.read(
+        options = Options.read(
             alias, {key: value for key, value in entry["OPTIONS"].items() if key != "CACHE"}
         )
+        refuse_keys_from_one(alias, host, options)
     except (ImproperlyConfigured, TypeError, ValueError) as exc:
         yield error(2, str(exc), "Correct the option, or remove it.")
 

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from appwrite_local import delays
 from appwrite_local.server import LocalServer
 
 from .conftest import Api, query
@@ -34,17 +35,61 @@ def test_a_delay_keeps_columns_unusable_for_a_while(monkeypatch: pytest.MonkeyPa
         400,
         "column_not_available",
     )
-    now = time.time()
-    monkeypatch.setattr("appwrite_local.schema.time.time", lambda: now + 11)
+    now = delays.now()
+    monkeypatch.setattr(delays, "now", lambda: now + 11)
     assert api.ok("GET", COLUMNS + "/n")["status"] == "available"
     api.ok("POST", api.rows, {"rowId": "r", "data": {"n": 1}})
     api.ok("DELETE", COLUMNS + "/n")
     assert api.ok("GET", COLUMNS + "/n")["status"] == "deleting"
     assert "n" not in api.ok("GET", api.rows + "/r")
-    monkeypatch.setattr("appwrite_local.schema.time.time", lambda: now + 22)
+    monkeypatch.setattr(delays, "now", lambda: now + 22)
     assert api.call("GET", COLUMNS + "/n").error == (404, "column_not_found")
     api.ok("POST", COLUMNS + "/boolean", {"key": "n", "required": False})
     server.close()
+
+
+def set_the_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Set the time as tools for tests do, which replace these functions."""
+    for name in ("time", "monotonic"):
+        monkeypatch.setattr(time, name, lambda: seconds)
+
+
+def wait_until_available(api: Api, path: str) -> None:
+    asked = (api.ok("GET", path)["status"] == "available" for _attempt in range(5000))
+    assert any(asked)
+
+
+@pytest.mark.parametrize("delay_s", [0, 0.001])
+def test_a_clock_that_stands_in_the_past_delays_nothing(
+    monkeypatch: pytest.MonkeyPatch, delay_s: float
+) -> None:
+    server = LocalServer(column_delay_s=delay_s)
+    api = Api(server)
+    api.make_table()
+    index = {"key": "i", "type": "key", "columns": ["n"]}
+    api.ok("POST", COLUMNS + "/integer", {"key": "n", "required": False})
+    set_the_time(monkeypatch, 1000.0)
+    wait_until_available(api, COLUMNS + "/n")
+    api.ok("POST", INDEXES, index)
+    set_the_time(monkeypatch, 10.0)
+    wait_until_available(api, INDEXES + "/i")
+    api.ok("DELETE", INDEXES + "/i")
+    api.ok("DELETE", COLUMNS + "/n")
+    set_the_time(monkeypatch, 1.0)
+    assert any(api.call("GET", COLUMNS + "/n").status == 404 for _attempt in range(5000))
+    api.ok("POST", COLUMNS + "/integer", {"key": "n", "required": False})
+    wait_until_available(api, COLUMNS + "/n")
+    api.ok("POST", INDEXES, index)
+    server.close()
+
+
+def test_a_delay_ends_with_the_machine_that_noted_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delays, "now", lambda: 1_000_000.0)
+    noted = delays.moment_after(5)
+    assert delays.is_ahead(noted)
+    monkeypatch.setattr(delays, "now", lambda: 20.0)
+    assert not delays.is_ahead(noted)
+    assert delays.is_ahead(delays.NEVER)
 
 
 def test_a_new_index_reads_processing_for_a_request_where_the_server_says_so() -> None:
@@ -242,8 +287,8 @@ def test_an_index_whose_columns_are_deleted_at_once_stays_and_is_stuck(
         if delay_s:
             assert api.ok("GET", f"{COLUMNS}/{key}")["status"] == "deleting"
     assert indexes_of(api)["i"] == ("available", "", ["a"], [], [])
-    now = time.time()
-    monkeypatch.setattr("appwrite_local.schema.time.time", lambda: now + 11)
+    now = delays.now()
+    monkeypatch.setattr(delays, "now", lambda: now + 11)
     for _attempt in range(2):
         api.ok("DELETE", INDEXES + "/i")
         assert indexes_of(api)["i"][:3] == ("stuck", "Index not found", ["a"])

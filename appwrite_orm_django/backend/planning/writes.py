@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from django.core.exceptions import EmptyResultSet, FieldError
@@ -240,7 +240,10 @@ def _new_row(
             row_id = wire
         elif needs_value or wire is not None:
             data[key] = wire
+    counted = connection.counted_keys
     if row_id is not None:
+        if counted is not None and isinstance(compiler.query.get_meta().pk, AutoField):
+            counted.note(connection.table_ref(table), row_ids.decode_integer(row_id))
         return NewRow(row_id, data)
     pk = compiler.query.get_meta().pk
     if isinstance(pk, CompositePrimaryKey):
@@ -249,7 +252,11 @@ def _new_row(
         )
     if not isinstance(pk, AutoField):
         raise DataError(f"{table}.{pk.column}: a new row needs a value for its primary key.")
-    return NewRow(codec_for(pk).encode(row_ids.new_integer_id()), data, id_is_ours=True)
+    if counted is None:
+        return NewRow(codec_for(pk).encode(row_ids.new_integer_id()), data, id_is_ours=True)
+    ref = connection.table_ref(table)
+    another = partial(counted.another, ref)
+    return NewRow(codec_for(pk).encode(counted.new(ref)), data, id_is_ours=True, new_key=another)
 
 
 _SERVER_DECIDES = object()
