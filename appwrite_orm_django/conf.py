@@ -55,6 +55,10 @@ class CacheSettings:
             reports.
         timeouts: seconds per table, where they differ from ``timeout``; 0 caches nothing of the
             table.
+        max_ages: seconds per table for which an entry may still be served, counted from the beginning
+            of its load, although a write has invalidated it; see ``QuerySet.cache(max_age=...)``.
+        clock_skew: seconds by which the clocks of two machines that share the cache may differ.
+            Ages that ``max_ages`` bounds are taken to be this much greater.
         jitter: fraction of its timeout by which an entry's lifetime varies at random, so that
             entries stored together do not expire together.
         key_prefix: prefix of every key; letters, digits and ``-_.`` only.
@@ -92,6 +96,8 @@ class CacheSettings:
     alias: str = "default"
     timeout: float = 300.0
     timeouts: tuple[tuple[str, float], ...] = ()
+    max_ages: tuple[tuple[str, float], ...] = ()
+    clock_skew: float = 0.1
     jitter: float = 0.1
     key_prefix: str = "appwrite"
     lock_ttl: float = 120.0
@@ -120,8 +126,9 @@ class CacheSettings:
         where = f'DATABASES["{alias}"]["OPTIONS"]["CACHE"]'
         settings = _read(cls, where, options)
         try:
-            if isinstance(settings.timeouts, Mapping):
-                object.__setattr__(settings, "timeouts", tuple(sorted(settings.timeouts.items())))
+            for name in ("timeouts", "max_ages"):
+                if isinstance(values := getattr(settings, name), Mapping):
+                    object.__setattr__(settings, name, tuple(sorted(values.items())))
             problem = settings._problem()
         except TypeError as exc:
             raise ImproperlyConfigured(f"{where}: {exc}") from exc
@@ -136,10 +143,16 @@ class CacheSettings:
         own = dict(self.timeouts)
         return min((own.get(table, self.timeout) for table in tables), default=self.timeout)
 
+    def max_age_for(self, tables: tuple[str, ...]) -> float:
+        """Return the shortest ``max_ages`` of these tables, in seconds; 0 if one of them has none."""
+        own = dict(self.max_ages)
+        return min((own.get(table, 0.0) for table in tables), default=0.0)
+
     def _problem(self) -> str | None:
         least = {
             "timeout": 0, "lock_ttl": 1, "token_timeout": 1, "stale_on_error": 0, "max_entry_bytes": 0, "compress_above": 0,
             "early_refresh": 0, "lease_above": 0, "lease_ttl": 0.1, "max_bytes": 0, "statistics_interval": 0,
+            "clock_skew": 0,
         }  # fmt: skip
         for name, bound in least.items():
             value = getattr(self, name)
@@ -156,8 +169,9 @@ class CacheSettings:
                 return f'["{name.upper()}"] is {getattr(self, name)!r}; it must be True or False.'
         if self.replicas is not None and (type(self.replicas) is not int or self.replicas < 0):
             return f'["REPLICAS"] is {self.replicas!r}; it must be a whole number or None.'
-        if any(isinstance(value, bool) or not value >= 0 for _, value in self.timeouts):
-            return '["TIMEOUTS"] must map tables to seconds of at least 0.'
+        for name in ("timeouts", "max_ages"):
+            if any(isinstance(value, bool) or not value >= 0 for _, value in getattr(self, name)):
+                return f'["{name.upper()}"] must map tables to seconds of at least 0.'
         if not 0 <= self.jitter < 1:
             return f'["JITTER"] is {self.jitter!r}; it must be at least 0 and less than 1.'
         if (

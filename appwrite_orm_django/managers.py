@@ -17,7 +17,8 @@ from appwrite_orm_django.backend.transactions.ends import BlockEnd, uncommitted
 from appwrite_orm_django.backend.values import hold
 from appwrite_orm_django.cache import control
 from appwrite_orm_django.cache.connections import cached_connection
-from appwrite_orm_django.cache.timeouts import choose, chosen, inherited
+from appwrite_orm_django.cache.own_writes import fresh_reads
+from appwrite_orm_django.cache.timeouts import Choice, choose, chosen, inherited
 from appwrite_orm_django.client.errors import WriteRefused
 from appwrite_orm_django.orm.hydration import InstanceQuerySet, ModelT, RowT
 
@@ -223,23 +224,34 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
 
     # Methods for the cache of this queryset
 
-    def cache(self, timeout: float | None = None) -> Self:
+    def cache(self, timeout: float | None = None, *, max_age: float | None = None) -> Self:
         """
         Return a queryset whose result is cached for ``timeout`` seconds.
 
         A cached entry keeps the timeout that it was stored with. Rows that ``prefetch_related()``
-        reads are cached for the same time, unless the queryset of a ``Prefetch`` sets its own.
+        reads are cached in the same way, unless the queryset of a ``Prefetch`` sets its own. Each
+        call replaces the one before it.
+
+        With ``max_age``, a result that a write has invalidated may still be served until so many
+        seconds after its load began; one reader reloads it before that. It is never served inside
+        ``atomic``, after a write of the same thread, task or request, nor to a visitor who has
+        written, where ``AppwriteOwnWritesMiddleware`` is installed. See docs/howto/caching.md.
 
         Args:
             timeout: seconds; 0 disables the cache; None uses the timeout of the model or settings.
+            max_age: seconds; 0 serves nothing that was invalidated; None uses the ``max_age`` of
+                the model or settings, which is 0 unless set.
 
         Raises:
-            ValueError: the timeout is negative.
+            ValueError: a number is negative.
         """
-        if timeout is not None and not timeout >= 0:
-            raise ValueError(f"A cache timeout must be at least 0 seconds, got {timeout!r}.")
+        for name, seconds in (("timeout", timeout), ("max_age", max_age)):
+            if seconds is not None and not seconds >= 0:
+                raise ValueError(
+                    f"The {name} of a cache must be at least 0 seconds, got {seconds!r}."
+                )
         clone: Self = self._chain()  # type: ignore[attr-defined]  # a private name
-        choose(clone.query, timeout)
+        choose(clone.query, Choice(timeout, max_age))
         return clone
 
     def nocache(self) -> Self:
@@ -264,7 +276,8 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
         """
         Return whether the rows of this queryset would come from the cache.
 
-        This takes one call to the cache and no request. It covers the rows only: ``count()``,
+        This takes one call to the cache and no request. Invalidated rows do not count, even if a
+        ``max_age`` allows reads to be served them. It covers the rows only: ``count()``,
         ``exists()`` and the rows that ``prefetch_related()`` adds are separate entries.
 
         Raises:
@@ -275,11 +288,12 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
 
     def warm(self) -> int:
         """
-        Read the rows and those they prefetch into the cache, unless they are there already.
+        Read the rows and those they prefetch into the cache, unless they are there and fresh.
 
         Return the number of rows.
         """
-        return len(self.all())
+        with fresh_reads():
+            return len(self.all())
 
     def refresh(self) -> int:
         """Invalidate every table that this queryset reads, read it, and return its number of rows."""

@@ -30,6 +30,7 @@ from appwrite_orm_django.backend.negative_keys import refuse_negative_key
 from appwrite_orm_django.backend.transactions.ends import BlockEnd, uncommitted
 from appwrite_orm_django.backend.transactions.log import key_of
 from appwrite_orm_django.backend.values import OutOfRange, codec_for, hold, table_id
+from appwrite_orm_django.cache.own_writes import fresh_reads
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.client.queries import InvalidText
 from appwrite_orm_django.fields import CreatedAtField, RowIdField, UpdatedAtField
@@ -95,6 +96,8 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
             router's choice.
         appwrite_cache_timeout: seconds for which reads of this table are cached; 0 disables the
             cache. Defaults to the settings.
+        appwrite_cache_max_age: seconds for which a read may be served rows of this table that a write
+            has invalidated since; see ``QuerySet.cache()``. Never by default.
         appwrite_foreign_bulk_writes: set it to False if no other client writes rows of this table
             in bulk. Webhooks and realtime then invalidate only the rows they name, instead of every
             row that was read by key (see docs/howto/webhooks.md).
@@ -113,6 +116,7 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
     appwrite_row_security: ClassVar[bool] = False
     appwrite_database: ClassVar[str | None] = None
     appwrite_cache_timeout: ClassVar[float | None] = None
+    appwrite_cache_max_age: ClassVar[float | None] = None
     appwrite_foreign_bulk_writes: ClassVar[bool] = True
     appwrite_delete_files: ClassVar[bool] = False
     appwrite_warm: ClassVar[Sequence[models.QuerySet[Any] | Callable[[], Any]]] = ()
@@ -278,7 +282,8 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
     ) -> None:
         names = None if fields is None else list(fields)
         assigned = self._assigned_names()
-        super().refresh_from_db(using=using, fields=names, from_queryset=from_queryset)
+        with fresh_reads():
+            super().refresh_from_db(using=using, fields=names, from_queryset=from_queryset)
         self.__dict__["_assigned"] = assigned
         self._remember(
             _attnames(self._meta.concrete_fields, names), self._state.db, _end(self._state.db)

@@ -92,18 +92,28 @@ def _server_has_refused(error: BaseException) -> bool:
     return isinstance(error, AppwriteError) and not error.ambiguous
 
 
-def _with_timeouts_of_models(settings: CacheSettings) -> CacheSettings:
+def _with_times_of_models(settings: CacheSettings) -> CacheSettings:
     """
-    Add the ``appwrite_cache_timeout`` of each model to the settings.
+    Add ``appwrite_cache_timeout`` and ``appwrite_cache_max_age`` of each model to the settings.
 
-    A timeout for the table in the settings takes precedence.
+    What the settings say for the table takes precedence.
     """
+    return replace(
+        settings,
+        timeouts=_of_models("appwrite_cache_timeout", settings.timeouts),
+        max_ages=_of_models("appwrite_cache_max_age", settings.max_ages),
+    )
+
+
+def _of_models(
+    attribute: str, in_settings: tuple[tuple[str, float], ...]
+) -> tuple[tuple[str, float], ...]:
     own = {
-        table_id(model._meta.db_table): float(timeout)
+        table_id(model._meta.db_table): float(seconds)
         for model in apps.get_models(include_auto_created=True)
-        if (timeout := getattr(model, "appwrite_cache_timeout", None)) is not None
+        if (seconds := getattr(model, attribute, None)) is not None
     }
-    return replace(settings, timeouts=tuple(sorted({**own, **dict(settings.timeouts)}.items())))
+    return tuple(sorted({**own, **dict(in_settings)}.items()))
 
 
 class DatabaseWrapper(RequestsMixin):
@@ -512,7 +522,7 @@ class DatabaseWrapper(RequestsMixin):
             limit_s = options.connect_timeout_s + options.read_timeout_s + _SERVER_LIMIT_S
             cache = QueryCache.open(
                 self.alias,
-                _with_timeouts_of_models(options.cache),
+                _with_times_of_models(options.cache),
                 namespace,
                 write_limit_s=limit_s,
                 is_definite=_server_has_refused,

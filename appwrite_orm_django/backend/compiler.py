@@ -41,7 +41,7 @@ from appwrite_orm_django.backend.planning import reads, server
 from appwrite_orm_django.backend.planning.reads import aggregate
 from appwrite_orm_django.backend.planning.where import Scope
 from appwrite_orm_django.backend.values import table_id
-from appwrite_orm_django.cache.timeouts import chosen
+from appwrite_orm_django.cache.timeouts import Choice, chosen
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
@@ -223,20 +223,16 @@ class SQLCompiler(compiler.SQLCompiler):
 
         load = partial(self.connection.load_rows, command)
         rows = cached_rows(
-            self.connection, command, load, timeout=self.cache_timeout, model=self.query.model
+            self.connection, command, load, choice=self.cache_choice, model=self.query.model
         )
         if result_type == SINGLE:
             return rows[0] if rows else None
         return [rows]
 
     @property
-    def cache_timeout(self) -> float | None:
-        """
-        Return the timeout that ``QuerySet.cache()`` asked for, in seconds.
-
-        None leaves the choice to the settings.
-        """
-        # An aggregate over a subquery is a query of its own; the timeout was set on the inner
+    def cache_choice(self) -> Choice:
+        """What ``QuerySet.cache()`` asked for."""
+        # An aggregate over a subquery is a query of its own; the choice was made on the inner
         # query.
         return chosen(getattr(self.query, "inner_query", self.query))
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.transactions.ends import BlockEnd
     from appwrite_orm_django.backend.transactions.log import Key, Log, RowState
     from appwrite_orm_django.backend.users import Account
+    from appwrite_orm_django.cache.timeouts import Choice
     from appwrite_orm_django.client.errors import AppwriteError
     from appwrite_orm_django.client.identity import Identity
     from appwrite_orm_django.client.queries import Query
@@ -261,7 +262,7 @@ class Compiler(Protocol):
     def elide_empty(self) -> bool: ...
 
     @property
-    def cache_timeout(self) -> float | None: ...
+    def cache_choice(self) -> Choice: ...
 
     def setup_query(self) -> None: ...
 

@@ -13,5 +13,6 @@ Documentation: ``docs/explanation/cache-protocol.md`` and ``docs/howto/caching.m
 """
 
 from .control import batch, clear, invalidate
+from .own_writes import fresh_reads
 
-__all__ = ["batch", "clear", "invalidate"]
+__all__ = ["batch", "clear", "fresh_reads", "invalidate"]

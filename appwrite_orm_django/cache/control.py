@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 from django.db import connections, models, router
 
 from appwrite_orm_django.cache.connections import CachedConnection, cached_connection
+from appwrite_orm_django.cache.own_writes import fresh_reads
 
 __all__ = ["batch", "clear", "invalidate", "loaders_of", "refresh", "warm"]
 
@@ -145,9 +146,14 @@ class Loader(NamedTuple):
     make: Callable[[], Any]
 
     def load(self) -> int:
-        """Read through the cache; return the number of rows, or 1 if the result is no queryset."""
-        found = self.make()
-        return len(found) if isinstance(found, models.QuerySet) else 1
+        """
+        Read through the cache; return the number of rows, or 1 if the result is no queryset.
+
+        Invalidated rows are loaded anew, even if a ``max_age`` would allow them.
+        """
+        with fresh_reads():
+            found = self.make()
+            return len(found) if isinstance(found, models.QuerySet) else 1
 
 
 def loaders_of(model: Model) -> list[Loader]:

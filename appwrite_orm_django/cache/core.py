@@ -7,12 +7,12 @@ import threading
 import time
 
 from django.conf import settings as django_settings
-from django.core.signals import request_finished
+from django.core.signals import request_finished, request_started
 
 from appwrite_orm_django.cache.single_flight import Flights
 from appwrite_orm_django.conf import CacheSettings
 
-from . import entries
+from . import entries, own_writes
 from .keys import KeySpace
 from .protocol import Protocol, lock_ttl_for
 from .statistics import Statistics
@@ -79,6 +79,10 @@ class Core:
             found = self._timeouts[tables] = self.settings.timeout_for(tables)
         return found
 
+    def max_age_for(self, tables: tuple[str, ...]) -> float:
+        """Return the result of ``CacheSettings.max_age_for``."""
+        return self.settings.max_age_for(tables) if self.settings.max_ages else 0.0
+
     def life_s(self, timeout: float) -> float:
         """Vary a timeout at random by ``jitter``; return at most the life of a token."""
         jitter = self.settings.jitter
@@ -125,6 +129,9 @@ def core_for(settings: CacheSettings, namespace: str, write_limit_s: float = 0.0
 
 def _begin() -> None:
     # A hit publishes nothing, being a single round trip. A process that only hits publishes here.
+    request_started.connect(
+        own_writes.start_request, dispatch_uid="appwrite_orm_django.start_request"
+    )
     request_finished.connect(publish_if_due, dispatch_uid="appwrite_orm_django.publish_if_due")
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork)

@@ -35,6 +35,11 @@ logger = logging.getLogger("appwrite_orm_django.cache")
 _loading: ContextVar[bool] = ContextVar("appwrite_cache_loading", default=False)
 
 
+def is_loading() -> bool:
+    """Return whether this thread or task is loading an entry: what it reads will be part of it."""
+    return _loading.get()
+
+
 class Look(NamedTuple):
     """A first look into the cache, with the state of this process as noted just before it."""
 

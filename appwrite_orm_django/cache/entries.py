@@ -49,13 +49,18 @@ class Header(NamedTuple):
     """
     The header of an entry.
 
-    ``filled_at`` is Unix time on the machine that filled the entry. It serves only for statistics,
-    ages and early refresh.
+    ``filled_at`` is Unix time on the machine that filled the entry, at the end of the load. It serves
+    only for statistics, ages and early refresh.
     """
 
     filled_at: float
     timeout_s: float
     load_s: float
+
+    @property
+    def begun_at(self) -> float:
+        """Unix time at which the load began. Every write that had returned by then is included."""
+        return self.filled_at - self.load_s
 
 
 @lru_cache(maxsize=32)
@@ -99,6 +104,11 @@ def header(entry: bytes) -> Header:
     """Return the header of an entry that has passed ``is_entry`` or ``is_valid``."""
     _, _, filled_at, timeout, load_s = _HEADER.unpack_from(entry)
     return Header(filled_at, timeout, load_s)
+
+
+def tokens(entry: bytes) -> tuple[int, ...]:
+    """Return the tokens that an entry which has passed ``is_entry`` was loaded under."""
+    return _token_struct(entry[1]).unpack_from(entry, _HEADER.size)
 
 
 def encode(value: Any, *, compress_above: int) -> bytes:

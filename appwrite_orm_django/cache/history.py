@@ -16,6 +16,7 @@ class Minute(NamedTuple):
 
     Attributes:
         number: Unix time in whole minutes.
+        hits: reads that the cache answered, also with entries within their ``max_age``.
         passed: reads that bypassed the cache, and stale entries served because Appwrite could not
             be reached.
     """

@@ -14,8 +14,9 @@ from django.db import models
 
 from appwrite_orm_django.cache.connections import CachedConnection, cached_connection
 from appwrite_orm_django.cache.control import invalidate, loaders_of
+from appwrite_orm_django.cache.own_writes import fresh_reads
 from appwrite_orm_django.cache.statistics import Counters
-from appwrite_orm_django.cache.timeouts import choose
+from appwrite_orm_django.cache.timeouts import Choice, choose
 
 __all__ = [
     "Difference",
@@ -141,7 +142,8 @@ def verified(alias: str, chosen: Iterable[Model], *, sample: int = 20) -> Iterat
     of each table.
 
     A write between the two reads is not a difference. A result that differs is read from the cache
-    once more, and counts only if it is still cached and unchanged.
+    once more, and counts only if it is still cached and unchanged. Invalidated rows do not count as
+    cached, even if a ``max_age`` allows them.
     """
     for model in chosen:
         items = _listed(_connection(alias), model)
@@ -164,12 +166,14 @@ def _compare(model: Model, alias: str, queryset: models.QuerySet[Any]) -> Differ
     connection = _connection(alias)
     if not connection.is_cached(queryset.query):
         return None
-    cached = _rows(queryset)
+    with fresh_reads():
+        cached = _rows(queryset)
     fresh = _rows(_uncached(queryset))
     if cached == fresh:
         return True
-    if not connection.is_cached(queryset.query) or _rows(queryset) != cached:
-        return None
+    with fresh_reads():
+        if not connection.is_cached(queryset.query) or _rows(queryset) != cached:
+            return None
     return Difference(
         model._meta.label, str(queryset.query)[:200], *_first_difference(cached, fresh)
     )
@@ -220,7 +224,7 @@ _GET_LIMIT = 21
 def _uncached(queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
     # ``nocache()`` exists only on this library's querysets.
     clone: models.QuerySet[Any] = queryset.all()
-    choose(clone.query, 0)
+    choose(clone.query, Choice(timeout=0))
     return clone
 
 
@@ -245,7 +249,7 @@ def _listed(connection: CachedConnection, model: Model) -> list[Any]:
     for loader in loaders_of(model):
         try:
             # The wrapper runs before any request is made, so looking loads nothing.
-            with connection.execute_wrapper(_refuse):
+            with connection.execute_wrapper(_refuse), fresh_reads():
                 found.append(loader.make())
         except _AskedAppwrite:
             found.append(_NOT_CACHED)

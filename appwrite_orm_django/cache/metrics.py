@@ -18,6 +18,7 @@ _FAMILIES = {
         "appwrite_cache_stale",
         "Stale entries served because Appwrite could not be reached.",
     ),
+    "bounded": ("appwrite_cache_bounded", "Invalidated entries served within max_age."),
     "invalidations": ("appwrite_cache_invalidations", "Writes and manual invalidations."),
     "bytes_served": ("appwrite_cache_served_bytes", "Packed bytes of entries served."),
     "bytes_stored": ("appwrite_cache_stored_bytes", "Packed bytes of entries stored."),

@@ -163,7 +163,7 @@ class Loaded(NamedTuple):
 
 Operation: TypeAlias = GetMany | Bump | Mint | Fill | Lease | Release | Drop | Pause | Join | Load
 Outcome = Literal["hit", "miss", "bypass", "stale"]
-Reason = Literal["", "down", "writing", "raced", "joined", "early"]
+Reason = Literal["", "down", "writing", "raced", "joined", "early", "max_age"]
 
 
 class Reading(NamedTuple):
@@ -197,6 +197,46 @@ class ReadPlan(NamedTuple):
     keys: tuple[str, ...]
 
 
+# A reader replaces an entry that may still be served in the last part of its ``max_age``: the last
+# quarter, or earlier if a load takes long.
+_REPLACED_BEFORE = 1 / 4
+_LOADS_AHEAD = 2
+
+
+class AgeBound(NamedTuple):
+    """
+    The bound within which a read may be served an entry that a write has invalidated.
+
+    ``max_age``: seconds since the entry's load began. ``since``: Unix time at which the reader itself
+    has last written; its load must have begun later. ``skew_s``: seconds by which the clock of the
+    machine that loaded may be ahead of this one. ``clock``: Unix time on this machine.
+    """
+
+    max_age: float
+    since: float
+    skew_s: float
+    clock: Callable[[], float]
+
+    def allows(self, header: entries.Header) -> bool:
+        """
+        Return whether an entry may be served.
+
+        An entry from the future is not: a clock has been set back, so its age is unknown.
+        """
+        now = self.clock()
+        begun_at = header.begun_at - self.skew_s
+        return (
+            self.since < begun_at
+            and header.filled_at <= now <= begun_at + self.max_age
+            and now < header.filled_at + header.timeout_s
+        )
+
+    def is_due(self, header: entries.Header) -> bool:
+        """Return whether it is time to replace an entry that may still be served."""
+        left_s = header.begun_at - self.skew_s + self.max_age - self.clock()
+        return left_s <= max(self.max_age * _REPLACED_BEFORE, header.load_s * _LOADS_AHEAD)
+
+
 class ReadOptions(NamedTuple):
     """
     The options of one read.
@@ -207,7 +247,8 @@ class ReadOptions(NamedTuple):
     how long it took; None never asks. ``lease_ttl``: the longest life of a lease, in seconds.
     ``expected_s``: how long a load takes, where no older entry tells; None if unknown.
     ``skip_entry``: ignore the entry found, because it could not be decoded. ``max_bytes``: do not
-    store a larger body. ``grace``: seconds to keep an entry beyond its timeout.
+    store a larger body. ``grace``: seconds to keep an entry beyond its timeout. ``bound``: the age at
+    which an entry may be served that a write has invalidated; None never serves one.
     """
 
     timeout: float
@@ -219,6 +260,7 @@ class ReadOptions(NamedTuple):
     skip_entry: bool = False
     max_bytes: int = 1 << 30
     grace: float = 0.0
+    bound: AgeBound | None = None
 
 
 def random_token() -> int:
@@ -279,6 +321,10 @@ class Protocol:
 
         A hit is one ``GetMany``. A miss takes one more round trip for ``Fill``, and before it one
         each for ``Mint`` and ``Lease`` where they are needed.
+
+        An entry within ``options.bound`` is served without a load, until it is due. Then the reader
+        that gets a lease loads, and all others are still served. The lease is named after the tokens
+        of the entry to be replaced, because the current ones may change with every write.
         """
         found = yield GetMany(plan.keys, len(plan.tokens))
         if found is None:
@@ -291,26 +337,35 @@ class Protocol:
             return Reading("hit", entry=entry)
         entry = found.get(plan.entry)
         values = tuple(map(found.get, plan.tokens))
+        recent = self._recent(entry, options)
+        if recent is not None and not self._may_replace(recent, values, options):
+            return Reading("stale", "max_age", entry=recent)
 
         tokens = self._known(values)
         if tokens is None and not options.fill:
             return Reading("bypass", loaded=(yield Load(sealed=False)))
         if tokens is None:
             tokens, reason = yield from self._mint(plan, values)
+            if tokens is None and recent is not None:
+                return Reading("stale", "max_age", entry=recent)
             if tokens is None:
                 return Reading("bypass", reason, loaded=(yield Load(sealed=False)))
+        lease = ""
+        if recent is not None:
+            lease = f"{plan.lease}{reduce(xor, entries.tokens(recent)):x}a"
+            if min(tokens) < 0 or not (yield Lease(lease, self._lease_life_s(recent, options))):
+                return Reading("stale", "max_age", entry=recent)
         joined = yield Join(plan.entry, tokens)
         if joined is not None:
             return Reading("miss", "joined", loaded=joined)
         if min(tokens) < 0:
             return Reading("bypass", "writing", loaded=(yield Load(sealed=True)))
 
-        lease = ""
-        if not early and self._wants_lease(entry, options):
+        if recent is None and not early and self._wants_lease(entry, options):
             lease = f"{plan.lease}{reduce(xor, tokens):x}"
             served, is_holder = yield from self._await_lease(plan, lease, entry, options)
             if served is not None:
-                return Reading("hit", "joined", entry=served)
+                return served
             lease = lease if is_holder else ""
         try:
             loaded = yield Load(sealed=True)
@@ -331,6 +386,18 @@ class Protocol:
         if entry is not None and entries.is_valid(entry, tuple(map(found.get, plan.tokens))):
             return entry  # type: ignore[no-any-return]
         return None
+
+    def _recent(self, entry: object, options: ReadOptions) -> bytes | None:
+        """Return an entry that may be served whatever its tokens, because of its age."""
+        if options.bound is None or options.skip_entry or not entries.is_entry(entry):
+            return None
+        return entry if options.bound.allows(entries.header(entry)) else None  # type: ignore[return-value,arg-type]
+
+    def _may_replace(self, recent: bytes, values: tuple[object, ...], options: ReadOptions) -> bool:
+        """Return whether an entry that may be served is due, and what replaces it can be stored."""
+        assert options.bound is not None  # noqa: S101 - else there is no such entry
+        is_writing = any(is_token(value) and value < 0 for value in values)  # type: ignore[operator]
+        return options.fill and not is_writing and options.bound.is_due(entries.header(recent))
 
     def _known(self, values: tuple[object, ...]) -> tuple[int, ...] | None:
         return values if all(map(is_token, values)) else None  # type: ignore[return-value]
@@ -383,18 +450,21 @@ class Protocol:
             return entries.header(entry).load_s
         return options.expected_s
 
+    def _lease_life_s(self, entry: bytes | None, options: ReadOptions) -> float:
+        takes_s = self._expected_s(entry, options)
+        life_s = options.lease_ttl if takes_s is None else max(_SHORTEST_LEASE_S, 4 * takes_s)
+        return min(life_s, options.lease_ttl, options.timeout)
+
     def _await_lease(
         self, plan: ReadPlan, key: str, entry: bytes | None, options: ReadOptions
-    ) -> Generator[Operation, Any, tuple[bytes | None, bool]]:
+    ) -> Generator[Operation, Any, tuple[Reading | None, bool]]:
         """
-        Return an entry that another process has stored; else None, and whether this one may load.
+        Serve an entry that another process has stored; else return whether this one may load.
 
         The key contains the tokens, so a lease needs no release after a load that was stored: the
         entry is served, and the next invalidation changes the key. No lease outlives the entry.
         """
-        takes_s = self._expected_s(entry, options)
-        life_s = options.lease_ttl if takes_s is None else max(_SHORTEST_LEASE_S, 4 * takes_s)
-        life_s = min(life_s, options.lease_ttl, options.timeout)
+        life_s = self._lease_life_s(entry, options)
         if (yield Lease(key, life_s)):
             return None, True
         attempt = 0
@@ -405,7 +475,10 @@ class Protocol:
                 return None, False
             served = self.serve(plan, found)
             if served is not None:
-                return served, False
+                return Reading("hit", "joined", entry=served), False
+            served = self._recent(found.get(plan.entry), options)
+            if served is not None:
+                return Reading("stale", "max_age", entry=served), False
             held = found.get(key)
             if held == GIVEN_UP:
                 return None, False

@@ -12,6 +12,7 @@ share the state of the process through a ``Core``. A backend calls::
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, TypeVar, cast
@@ -22,13 +23,13 @@ from django.utils.asyncio import async_unsafe
 from appwrite_orm_django import signals
 from appwrite_orm_django.conf import CacheSettings
 
-from . import entries
+from . import entries, own_writes
 from .core import Core, core_for
-from .driver import Look, drive, look
+from .driver import Look, drive, is_loading, look
 from .keys import fold
-from .protocol import Reading, ReadOptions, ReadPlan
+from .protocol import AgeBound, Reading, ReadOptions, ReadPlan
 from .statistics import LastWrite, Source, Statistics, report
-from .writes import Batch, Row, Write
+from .writes import Batch, Row, Write, is_writing
 
 __all__ = ["QueryCache", "Write"]
 
@@ -131,10 +132,11 @@ class QueryCache:
         row: Row | None = None,
         identity: str = "",
         timeout: float | None = None,
+        max_age: float | None = None,
         plan: ReadPlan | None = None,
     ) -> T:
         """
-        Return the result of ``load()``, from the cache where it is fresh.
+        Return the result of ``load()``, from the cache where it is fresh or ``max_age`` allows it.
 
         A hit is one ``get_many`` and nothing else. A miss adds one ``set_many``. It takes a further
         round trip if it asks for a lease, or if a token is missing that looking could not add. The
@@ -151,23 +153,28 @@ class QueryCache:
                 then survives writes to other rows.
             identity: the identity that makes the request; identities never share entries.
             timeout: seconds, overriding the settings; 0 neither reads nor fills the cache.
+            max_age: seconds, overriding the settings. An entry that a write has invalidated may be
+                served until so long after its load began; see ``protocol.AgeBound``. Not inside
+                ``atomic``, ``batch`` or a load, and not if this thread or task has written since.
             plan: the result of ``core.keys.plan`` for these very arguments, if the caller kept it.
         """
         names = tuple(tables)
+        core = self.core
         if timeout is None:
-            timeout = self.core.timeout_for(names)
+            timeout = core.timeout_for(names)
+        if max_age is None:
+            max_age = core.max_age_for(names)
         if not self._may_read(names, row, timeout):
             value = load()
             self._passed(names, identity)
             return value
-        core = self.core
         if plan is None:
             plan = core.keys.plan(command, names, row, identity)
         first = look(core, plan.keys, len(plan.tokens))
-        found = self._find(names, plan, first, identity)
+        found = self._find(names, plan, first, identity, max_age)
         if not found.why_not:
             return cast("T", found.value)
-        options = self._options(timeout, found, names[0])
+        options = self._options(timeout, max_age, found, names[0])
         try:
             reading = drive(core, core.protocol.read(plan, options), load, first)
             value = self._value(reading)
@@ -178,11 +185,11 @@ class QueryCache:
             reading, value = self._stale(core.store.get_many((plan.entry,)) if may else None, plan)
             if reading is None:
                 raise
-        self._account(names, reading, options, identity)
+        self._account(names, reading, options, identity, max_age)
         return value
 
     def _find(
-        self, tables: tuple[str, ...], plan: ReadPlan, first: Look, identity: str
+        self, tables: tuple[str, ...], plan: ReadPlan, first: Look, identity: str, max_age: float
     ) -> "_Found":
         """Return the value of a hit from a first look, or the reason why it is not a hit."""
         entry = None if first.found is None else self.core.protocol.serve(plan, first.found)
@@ -200,7 +207,7 @@ class QueryCache:
         counters.hits += 1
         counters.bytes_served += len(entry)
         counters.seconds_saved += head.load_s
-        report(self.alias, tables, "hit", "", head, identity)
+        report(self.alias, tables, "hit", "", head, identity, max_age)
         if signals.cache_hit.receivers:
             self._send(signals.cache_hit, tables=tables, reason="")
         return _Found("", value)
@@ -221,7 +228,7 @@ class QueryCache:
             report(self.alias, tables, "bypass", "", None, identity)
             self._send(signals.cache_missed, tables=tables, reason="")
 
-    def _options(self, timeout: float, found: "_Found", table: str) -> ReadOptions:
+    def _options(self, timeout: float, max_age: float, found: "_Found", table: str) -> ReadOptions:
         settings = self.settings
         counters = self.statistics.counters(table)
         loads = counters.fills
@@ -235,7 +242,14 @@ class QueryCache:
             expected_s=counters.seconds_loading / loads if loads else None,
             max_bytes=settings.max_entry_bytes,
             grace=settings.stale_on_error,
+            bound=self._bound(max_age) if max_age else None,
         )
+
+    def _bound(self, max_age: float) -> AgeBound | None:
+        # What is read while loading becomes part of an entry, which must be as fresh as it claims.
+        if self._depth or is_writing() or is_loading() or own_writes.reads_fresh():
+            return None
+        return AgeBound(max_age, own_writes.last_write(), self.settings.clock_skew, clock=time.time)
 
     def _value(self, reading: Reading) -> Any:
         if reading.entry is not None:
@@ -264,7 +278,12 @@ class QueryCache:
             return None, None
 
     def _account(
-        self, tables: tuple[str, ...], reading: Reading, options: ReadOptions, identity: str
+        self,
+        tables: tuple[str, ...],
+        reading: Reading,
+        options: ReadOptions,
+        identity: str,
+        max_age: float,
     ) -> None:
         counters = self.statistics.counters(tables[0])
         head: entries.Header | None = None
@@ -278,12 +297,16 @@ class QueryCache:
             counters.fills += 1
             counters.bytes_stored += reading.stored
             head = entries.Header(reading.loaded.at, options.timeout, reading.loaded.seconds)
+        is_bounded = reading.reason == "max_age"
         name = {"hit": "hits", "miss": "misses", "bypass": "bypasses", "stale": "stale"}[
             reading.outcome
         ]
+        name = "bounded" if is_bounded else name
         setattr(counters, name, getattr(counters, name) + 1)
-        report(self.alias, tables, reading.outcome, reading.reason, head, identity)
-        signal = signals.cache_hit if reading.outcome == "hit" else signals.cache_missed
+        report(self.alias, tables, reading.outcome, reading.reason, head, identity, max_age)
+        signal = (
+            signals.cache_hit if is_bounded or reading.outcome == "hit" else signals.cache_missed
+        )
         self._send(signal, tables=tables, reason=reading.reason)
         self.statistics.publish_if_due()
 
@@ -339,6 +362,7 @@ class QueryCache:
         Args:
             source: the source of the change, for ``last_writes`` and the signals.
         """
+        own_writes.note_write()
         write = self.write(tables, rows, source=source)
         if not write.keys or not self.settings.enabled:
             return True

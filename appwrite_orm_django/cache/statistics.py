@@ -47,8 +47,8 @@ class Counters:
 
     A ``miss`` was loaded, and a ``fill`` was stored. A ``bypass`` was loaded because the cache
     could not be used: a write was in flight, the table dirty in a transaction, or the cache down. A
-    ``stale`` read was served a stale entry because Appwrite could not be reached; no other counter
-    includes it. Bytes are of packed entries. ``seconds_saved`` adds up the load times of all
+    ``stale`` read was served a stale entry because Appwrite could not be reached. A ``bounded`` read
+    was served one within its ``max_age``. No other counter includes these two. Bytes are of packed entries. ``seconds_saved`` adds up the load times of all
     entries served.
     """
 
@@ -57,6 +57,7 @@ class Counters:
     fills: int = 0
     bypasses: int = 0
     stale: int = 0
+    bounded: int = 0
     invalidations: int = 0
     bytes_served: int = 0
     bytes_stored: int = 0
@@ -65,9 +66,14 @@ class Counters:
 
     @property
     def hit_rate(self) -> float | None:
-        """The share of hits in hits and misses, 0.0 to 1.0; None before the first."""
-        asked = self.hits + self.misses
-        return self.hits / asked if asked else None
+        """
+        The share of reads answered by the cache, 0.0 to 1.0; None before the first.
+
+        It is that of ``hits`` and ``bounded`` in these and ``misses``.
+        """
+        answered = self.hits + self.bounded
+        asked = answered + self.misses
+        return answered / asked if asked else None
 
     def add(self, other: "Counters", sign: int = 1) -> None:
         for field in fields(self):
@@ -87,6 +93,8 @@ class ReadEvent(NamedTuple):
     Attributes:
         expires_at: Unix time; None if nothing was or could be stored.
         identity: the identity that made the read; empty for the API key.
+        begun_at: Unix time at which the load of the entry began; None if there is no entry.
+        max_age: the ``max_age`` of the read, in seconds; 0 without one.
     """
 
     alias: str
@@ -95,6 +103,13 @@ class ReadEvent(NamedTuple):
     reason: Reason
     expires_at: float | None
     identity: str = ""
+    begun_at: float | None = None
+    max_age: float = 0.0
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether an invalidated entry was served, because the read has a ``max_age``."""
+        return self.reason == "max_age"
 
 
 class Reads(list[ReadEvent]):
@@ -104,9 +119,14 @@ class Reads(list[ReadEvent]):
     Attributes:
         for_users: whether anything was requested as a user or guest, even past the cache and the
             ORM.
+        started_at: Unix time before the first of them.
     """
 
     for_users = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started_at = time.time()
 
 
 class LastWrite(NamedTuple):
@@ -157,11 +177,15 @@ def report(
     reason: Reason,
     header: Header | None,
     identity: str,
+    max_age: float = 0.0,
 ) -> None:
     """Report a read to the active ``observe_reads`` blocks."""
     for events in _observers.get():
         expires_at = None if header is None else header.filled_at + header.timeout_s
-        events.append(ReadEvent(alias, tables, outcome, reason, expires_at, identity))
+        begun_at = None if header is None else header.begun_at
+        events.append(
+            ReadEvent(alias, tables, outcome, reason, expires_at, identity, begun_at, max_age)
+        )
 
 
 def note_user() -> None:
@@ -333,7 +357,7 @@ class Statistics:
     def _note_minute(self, counted: Table) -> None:
         tables = counted.values()
         self._history.note(
-            sum(one.hits for one in tables),
+            sum(one.hits + one.bounded for one in tables),
             sum(one.misses for one in tables),
             sum(one.bypasses + one.stale for one in tables),
             time.time(),

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 from appwrite_orm_django import signals
 from appwrite_orm_django.conf import CacheSettings
 
+from . import own_writes
 from .core import Core
 from .driver import drive
 from .exceptions import IntentNotStored, InvalidationNotStored
@@ -32,6 +33,11 @@ class _UnderWay(threading.local):
 
 
 _under_way = _UnderWay()
+
+
+def is_writing() -> bool:
+    """Return whether a write or batch is in progress in this thread."""
+    return bool(_under_way.notices)
 
 
 def keep_alive() -> None:
@@ -203,6 +209,7 @@ class Write:
         cache = self._cache
         if self in _under_way.notices:
             _under_way.notices.remove(self)
+        own_writes.note_write()
         if not self._deferred:
             self.store_end(ambiguous=ambiguous)
             cache.note_invalidated(self)
@@ -313,6 +320,7 @@ class Batch:
 
     def __exit__(self, *exc_info: object) -> None:
         _under_way.notices.remove(self)
+        own_writes.note_write()
         if self.tables:
             write = self._write(list(self.tables))
             write.store_end(ambiguous=self.ambiguous)

@@ -58,7 +58,7 @@ def check_settings(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> 
 
 
 def check_models(app_configs: Sequence[AppConfig] | None = None, **_: Any) -> list[CheckMessage]:
-    """Check ``appwrite_cache_timeout`` and ``appwrite_warm`` of every model."""
+    """Check ``appwrite_cache_timeout``, ``_max_age`` and ``appwrite_warm`` of every model."""
     configs = apps.get_app_configs() if app_configs is None else app_configs
     return [
         message
@@ -230,15 +230,16 @@ def _reads_from_replicas(backend: str, config: dict[str, Any]) -> bool:
 
 
 def _model_messages(model: type[models.Model]) -> Iterator[CheckMessage]:
-    timeout = getattr(model, "appwrite_cache_timeout", None)
-    is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
-    if timeout is not None and not (is_number and 0 <= timeout < float("inf")):
-        yield error(
-            31,
-            f"{model._meta.label}.appwrite_cache_timeout is {timeout!r}.",
-            "Set a number of seconds of at least 0, or None to use the timeout of the settings.",
-            model,
-        )
+    for name in ("appwrite_cache_timeout", "appwrite_cache_max_age"):
+        seconds = getattr(model, name, None)
+        is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+        if seconds is not None and not (is_number and 0 <= seconds < float("inf")):
+            yield error(
+                31,
+                f"{model._meta.label}.{name} is {seconds!r}.",
+                "Set a number of seconds of at least 0, or None to use the settings.",
+                model,
+            )
     try:
         loaders_of(model)
     except TypeError as exc:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -27,8 +29,9 @@ class AppwriteCacheMiddleware:
     - ``PARTIAL``: some reads came from the cache.
     - ``BYPASS``: every read bypassed the cache, because of ``nocache()``, a table written in the
       same transaction, or a cache that is down.
-    - ``STALE``: at least one stale entry was served because Appwrite could not be reached; see
-      ``STALE_ON_ERROR``.
+    - ``STALE; age=4``: at least one stale entry was served, either because Appwrite could not be
+      reached (see ``STALE_ON_ERROR``) or because its ``max_age`` allows that. The oldest was loaded
+      so many seconds ago, rounded up.
 
     ``X-Cache-Table`` names the tables in alphabetical order. A response without any such read gets
     neither header. Reads of a streaming response while it is being sent are not counted.
@@ -70,15 +73,26 @@ def reads_so_far(request: HttpRequest) -> Reads | None:
 def describe(response: HttpResponseBase, reads: Sequence[ReadEvent]) -> HttpResponseBase:
     """Set the cache headers of a response, unless they are already set."""
     if reads:
-        response.headers.setdefault(STATUS, status_of(reads))
+        response.headers.setdefault(STATUS, status_header(reads))
         response.headers.setdefault(
             TABLE, ", ".join(sorted({table for read in reads for table in read.tables}))
         )
     return response
 
 
+def status_header(reads: Sequence[ReadEvent]) -> str:
+    """Return the value of ``X-Cache-Status`` for one or more reads."""
+    begun = [read.begun_at for read in reads if read.outcome == "stale" and read.begun_at]
+    return stale_since(min(begun)) if begun else status_of(reads)
+
+
+def stale_since(begun_at: float) -> str:
+    """Return the value of ``X-Cache-Status`` for a stale page that was loaded at this Unix time."""
+    return f"STALE; age={max(0, math.ceil(time.time() - begun_at))}"
+
+
 def status_of(reads: Sequence[ReadEvent]) -> str:
-    """Return the status of one or more reads, as in ``X-Cache-Status``."""
+    """Return the status of one or more reads, the first word of ``X-Cache-Status``."""
     outcomes = {read.outcome for read in reads}
     if "stale" in outcomes:
         return "STALE"

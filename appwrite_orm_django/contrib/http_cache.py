@@ -38,13 +38,13 @@ from django.utils.http import http_date, parse_etags, url_has_allowed_host_and_s
 from django.views import View
 
 from appwrite_orm_django.backend.aliases import is_appwrite
-from appwrite_orm_django.cache import control
+from appwrite_orm_django.cache import control, own_writes
 from appwrite_orm_django.cache.keys import digest
 from appwrite_orm_django.cache.statistics import ReadEvent, Reads, observe_reads
 from appwrite_orm_django.client.identity import current_identity
 from appwrite_orm_django.client.secret import Secret, without_frames
 from appwrite_orm_django.conf import appwrite_aliases
-from appwrite_orm_django.contrib.cache_status import STATUS, TABLE, reads_so_far
+from appwrite_orm_django.contrib.cache_status import STATUS, TABLE, reads_so_far, stale_since
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
@@ -91,6 +91,10 @@ def cache_headers(
     whose page it is. The same holds for pages that bypass the cache, and for pages that read a
     table not named here, because changes to that data would go unnoticed; the latter are logged as
     a warning. The reason why a page is not public is logged at DEBUG.
+
+    Reads with a ``max_age`` bound the age of the page in browsers and proxies as well. If all reads
+    of a page have one, it may be kept and confirmed with a 304 until that age although a write has
+    changed its data; ``X-Cache-Status`` then says ``STALE``.
 
     Reads of middleware before the view count if ``AppwriteCacheMiddleware`` runs before that
     middleware. Reads of your own threads and of other clients cannot be seen. The decorator renders
@@ -200,12 +204,55 @@ class _Asked(NamedTuple):
     The requested page before it is rendered.
 
     Attributes:
-        state: digest of the page's inputs; None if the cache does not answer.
+        page: digest of the request.
+        state: digest of the request and of the tokens of all tables; None if no token can be relied
+            on now.
         locale: language and time zone.
     """
 
+    page: str
     state: str | None
     locale: tuple[str, str]
+
+
+class _Tag(NamedTuple):
+    """
+    The contents of a page's ETag, so that a 304 needs no look-up.
+
+    Attributes:
+        state: as in ``_Asked``; empty if the page was rendered from invalidated rows.
+        until: when its data expires, in whole seconds of Unix time.
+        max_age_ms: the shortest ``max_age`` of its reads; None if none of them has one.
+        as_of_ms: Unix time. Every write that had returned by then is included.
+        page: as in ``_Asked``; empty if one of its reads has no ``max_age``.
+    """
+
+    state: str
+    until: int
+    max_age_ms: int | None = None
+    as_of_ms: int = 0
+    page: str = ""
+
+    @classmethod
+    def read(cls, etag: str) -> _Tag | None:
+        state, *parts = etag.removeprefix("W/").strip('"').split("-")
+        if len(parts) not in (1, 4) or not all(part.isdecimal() for part in parts[:3]):
+            return None
+        if len(parts) == 1:
+            return cls(state, int(parts[0]))
+        return cls(state, int(parts[0]), int(parts[1]), int(parts[2]), parts[3])
+
+    def __str__(self) -> str:
+        # The ETag is weak, because compression does not change the page.
+        ages = "" if self.max_age_ms is None else f"-{self.max_age_ms}-{self.as_of_ms}-{self.page}"
+        return f'W/"{self.state}-{self.until}{ages}"'
+
+    @property
+    def ends_at(self) -> float:
+        """Unix time until which a browser may show the page without asking."""
+        if self.max_age_ms is None:
+            return self.until
+        return min(self.until, (self.as_of_ms + self.max_age_ms) / 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,39 +294,59 @@ class _Page:
 
     def check(self, request: HttpRequest) -> tuple[_Asked, HttpResponseBase | None]:
         """Return the state of the requested page, and a 304 if the client's copy is current."""
-        state = self._state(request)
-        asked = _Asked(state, _locale())
+        now = time.time()
+        parts = self._inputs(request)
+        tokens = self._tokens()
+        asked = _Asked(digest(*parts), tokens and digest(*parts, tokens), _locale())
         # Without a key, the owner of the client's copy is unknown: it may be older than the
         # sign-in.
-        if state is None or (self._key is None and self._who_asks(request)):
+        if self._key is None and self._who_asks(request):
             return asked, None
-        until = self._known_until(request, state)
-        if until is None or until <= time.time():
+        tag = self._confirmed(request, asked, now)
+        if tag is None:
             return asked, None
         response = HttpResponseNotModified()
-        response["ETag"] = _etag(state, until)
-        self._allow(response, until)
-        response[STATUS] = "HIT"
+        response["ETag"] = str(tag)
+        self._allow(response, tag)
+        response[STATUS] = "HIT" if tag.state == asked.state else stale_since(tag.as_of_ms / 1000)
         response[TABLE] = ", ".join(
             sorted({table for _, tables in self._tables() for table in tables})
         )
         return asked, response
 
-    def _known_until(self, request: HttpRequest, state: str) -> int | None:
-        """Return the expiry time of the client's copy of the page; None if it has another page."""
+    def _confirmed(self, request: HttpRequest, asked: _Asked, now: float) -> _Tag | None:
+        """Return the tag of the client's copy if the page may be answered with it, else None."""
         if "If-None-Match" in request.headers:
-            for etag in parse_etags(request.headers["If-None-Match"]):
-                known, _, until = etag.removeprefix("W/").strip('"').rpartition("-")
-                if known == state and until.isdecimal():
-                    return int(until)
-            return None
-        if "If-Modified-Since" in request.headers:
-            seen = self._seen(state)
+            tags = map(_Tag.read, parse_etags(request.headers["If-None-Match"]))
+            known = [tag for tag in tags if tag is not None and tag.until > now]
+            for tag in known:
+                if tag.state == asked.state:
+                    is_bounded = tag.max_age_ms is not None
+                    return tag._replace(as_of_ms=int(now * 1000)) if is_bounded else tag
+            return next((tag for tag in known if self._is_recent(tag, asked, now)), None)
+        if "If-Modified-Since" in request.headers and asked.state is not None:
+            seen = self._seen(asked.state)
             # Require equality: clocks of several machines may differ, so a later change can have an
             # earlier time.
-            if seen is not None and http_date(seen.since) == request.headers["If-Modified-Since"]:
-                return seen.until
+            if (
+                seen is not None
+                and http_date(seen.since) == request.headers["If-Modified-Since"]
+                and seen.until > now
+            ):
+                return _Tag(asked.state, seen.until)
         return None
+
+    def _is_recent(self, tag: _Tag, asked: _Asked, now: float) -> bool:
+        """Return whether a copy may be confirmed because of its age, as an entry may be served."""
+        caches = [_connection(alias).cache for alias, _ in self._tables()]
+        skew_s = max(cache.settings.clock_skew for cache in caches)
+        return (
+            tag.page == asked.page
+            and own_writes.last_write() < tag.as_of_ms / 1000 - skew_s
+            and tag.as_of_ms / 1000 <= now < tag.ends_at - skew_s
+            and not own_writes.reads_fresh()
+            and not any(cache.in_atomic for cache in caches)
+        )
 
     def finish(
         self, request: HttpRequest, response: HttpResponseBase, reads: Reads, asked: _Asked
@@ -301,20 +368,36 @@ class _Page:
         )
         if personal:
             logger.debug("%s is not public: %s.", request.path, ", ".join(dict.fromkeys(personal)))
-        state = None if personal or response.streaming else asked.state
-        until = None if state is None else self._until(reads)
-        if state is None or until is None:
+        tag = None if personal or response.streaming else self._tag(asked, reads)
+        if tag is None:
             patch_cache_control(response, private=True, no_cache=True)
             return response
-        response["ETag"] = _etag(state, until)
-        since = self._since(state, until)
+        response["ETag"] = str(tag)
+        # A date leaves no room for the age, which a 304 would need.
+        since = self._since(tag.state, tag.until) if tag.max_age_ms is None else None
         if since is not None:
             response["Last-Modified"] = http_date(since)
-        self._allow(response, until)
+        self._allow(response, tag)
         return response
 
-    def _allow(self, response: HttpResponseBase, until: int) -> None:
-        seconds = max(0, until - int(time.time()))
+    def _tag(self, asked: _Asked, reads: Reads) -> _Tag | None:
+        """Return the ETag of a rendered page; None if it must not be kept."""
+        until = self._until(reads)
+        bounds = [read.max_age for read in reads if read.max_age]
+        page = asked.page if len(bounds) == len(reads) else ""
+        begun = [read.begun_at for read in reads if read.is_bounded and read.begun_at is not None]
+        state = "" if begun else asked.state
+        if until is None or (not state and not page):
+            return None
+        if not bounds:
+            return _Tag(state or "", until)
+        # Reads that were not served invalidated rows saw every write from before the page.
+        skew_s = max(_connection(alias).cache.settings.clock_skew for alias, _ in self._tables())
+        as_of = min([reads.started_at, *(at - skew_s for at in begun)])
+        return _Tag(state or "", until, int(min(bounds) * 1000), int(as_of * 1000), page)
+
+    def _allow(self, response: HttpResponseBase, tag: _Tag) -> None:
+        seconds = max(0, int(tag.ends_at - time.time()))
         if self._max_age is not None:
             seconds = min(seconds, int(self._max_age))
         who = {"public": True} if self._key is None else {"private": True}
@@ -337,7 +420,10 @@ class _Page:
                 ", ".join(foreign),
             )
             return None
-        ends = [read.expires_at if read.outcome in ("hit", "miss") else None for read in reads]
+        ends = [
+            read.expires_at if read.outcome in ("hit", "miss") or read.is_bounded else None
+            for read in reads
+        ]
         known = [end for end in ends if end is not None]
         if len(known) < len(ends):
             return None
@@ -413,7 +499,8 @@ class _Page:
     def _is_ignored(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self._ignore)
 
-    def _state(self, request: HttpRequest) -> str | None:
+    def _inputs(self, request: HttpRequest) -> list[str]:
+        """Return what the page depends on beside the rows."""
         parts = [
             self._version,
             str(request.META.get("HTTP_HOST", "")),
@@ -430,12 +517,14 @@ class _Page:
                     for name, value in without_frames(self._credentials, request).items()
                 ]
         for alias, tables in self._tables():
-            tokens = _connection(alias).cache.tokens(tables)
-            if tokens is None:
-                return None
             identity = "" if current_identity(alias) is None else _connection(alias).cache_identity
-            parts.append(f"{alias} {tables} {tokens} {identity}")
-        return digest(*parts)
+            parts.append(f"{alias} {tables} {identity}")
+        return parts
+
+    def _tokens(self) -> str | None:
+        """Return text that changes with every write to the page's tables; None if unknown now."""
+        found = [_connection(alias).cache.tokens(tables) for alias, tables in self._tables()]
+        return None if None in found else str(found)
 
     def _record(self, state: str) -> tuple[Any, str]:
         core = _connection(self._tables()[0][0]).cache.core
@@ -466,12 +555,6 @@ def _connection(alias: str, model: type[models.Model] | None = None) -> Database
             f"{alias}."
         )
     return connection
-
-
-def _etag(state: str, until: int) -> str:
-    # The expiry time is part of the ETag, so a 304 can state it without a look-up. The ETag is
-    # weak, because compression does not change the page.
-    return f'W/"{state}-{until}"'
 
 
 def _locale() -> tuple[str, str]:

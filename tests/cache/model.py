@@ -10,7 +10,9 @@ What is checked, when a read ends: it saw at least
 * every write that had *returned* before the read began (invariants 1 and 4: whatever was evicted, flushed or expired meanwhile);
 * every write that took effect, though its writer was killed or never learnt of it, ``LOCK_TTL`` before the read began
   (invariant 2), one of many requests included that last longer than a notice lives; if a token was evicted in the middle of such
-  a write, once the entries of that time are over.
+  a write, once the entries of that time are over;
+* with a ``max_age``, if it was served what a write had invalidated: everything that had taken effect so many ticks before the read
+  began, and before the reader's own last write.
 """
 
 import random
@@ -22,6 +24,7 @@ from appwrite_orm_django.cache.keys import KeySpace
 from appwrite_orm_django.cache.protocol import (
     GIVEN_UP,
     HELD,
+    AgeBound,
     Bump,
     Drop,
     Fill,
@@ -46,6 +49,7 @@ TOKEN_TTL = 30
 ENTRY_TTL = 12
 # How long one of many requests may be in flight: what is left of a notice when the next one is not due yet.
 REQUEST_TTL = 3
+CLOCK_SKEW = 1
 
 TABLES = {"a": ("a1", "a2"), "b": ("b1",)}
 SPACE = KeySpace("t", "model")
@@ -136,8 +140,12 @@ class World:
         *,
         join_any_tokens: bool = False,
         identified: bool = True,
+        bound: type[AgeBound] | None = None,
     ) -> None:
         self.random = random.Random(seed)
+        self.bound = bound
+        self.bounds = random.Random(f"bounds {seed}")
+        self.ends: dict[int, dict[str, int]] = {}
         self.seed = seed
         self.chaos = chaos
         self.make_protocol = protocol
@@ -363,16 +371,19 @@ class World:
         for _ in range(reads):
             plan, parts = self.random.choice(self.plans)
             least = self.floor()
+            bound, least_if_stale = self.draw_bound(process)
 
             def load(parts: tuple[tuple[str, ...], ...] = parts) -> Step:
                 seen: list[int] = []
+                begun_at = self.now
                 for part in parts:
                     yield
                     seen += [self.server[row] for row in part]
                 yield
                 if self.random.randrange(1000) < self.chaos.failing:
                     return LoadFailed()
-                return Loaded(tuple(seen), bytes(seen), 1.0, 0.0)
+                seconds = 1.0 if self.bound is None else float(self.now - begun_at)
+                return Loaded(tuple(seen), bytes(seen), seconds, self.clock(process))
 
             options = ReadOptions(
                 ENTRY_TTL,
@@ -381,6 +392,7 @@ class World:
                 lease_above_s=0.5 if self.random.random() < 0.5 else None,
                 lease_ttl=3,
                 max_bytes=0 if self.random.random() < 0.05 else 1 << 20,
+                bound=bound,
             )
             try:
                 reading = yield from self.run(protocol.read(plan, options), load, process)
@@ -397,6 +409,8 @@ class World:
             self.history.append(
                 f"@{self.now} {plan.entry[-4:]} {reading.outcome} {reading.reason} saw {seen}"
             )
+            if reading.outcome == "stale":
+                least = least_if_stale
             for row, version in zip((row for part in parts for row in part), seen, strict=True):
                 if version < least[row]:
                     raise Violation(
@@ -404,6 +418,21 @@ class World:
                         + "\n".join(self.history[-30:])
                     )
             yield
+
+    def clock(self, process: int) -> int:
+        """The time on the machine of a process; they differ by ``CLOCK_SKEW`` at most."""
+        return self.now + process % 2 * CLOCK_SKEW
+
+    def draw_bound(self, process: int) -> tuple[AgeBound | None, dict[str, int]]:
+        """A read's bound, and per row the version that it must see if it is served an invalidated entry."""
+        if self.bound is None or self.bounds.random() < 0.3:
+            return None, dict.fromkeys(self.server, 1 << 30)
+        max_age, ago = self.bounds.randint(2, 7), self.bounds.choice((1, 3, 100))
+        bound = self.bound(
+            max_age, self.clock(process) - ago, CLOCK_SKEW, clock=lambda: self.clock(process)
+        )
+        begun_at = self.now - min(max_age, ago - 1)
+        return bound, self.ends.get(begun_at - 1, dict.fromkeys(self.server, 0))
 
     def writer(self, name: str) -> Step:
         """Write a few times, as a process with STRICT_WRITES: no request without a stored intent, no return without an end."""
@@ -549,6 +578,7 @@ class World:
                 write.closed = True
                 if write.sent and write.applied_at is None and self.random.random() < 0.7:
                     self.apply(write)
+        self.ends[self.now] = dict(self.server)
         self.now += 1
 
 
@@ -577,6 +607,7 @@ def check(
     *,
     join_any_tokens: bool = False,
     identified: bool = True,
+    bound: type[AgeBound] | None = None,
 ) -> dict[str, int]:
     """Play one schedule per seed; return how often each outcome was seen. Raises Violation."""
     outcomes: dict[str, int] = {}
@@ -587,6 +618,7 @@ def check(
             draw_chaos(seed),
             join_any_tokens=join_any_tokens,
             identified=identified,
+            bound=bound,
         )
         world.play()
         for outcome, count in world.outcomes.items():

@@ -1,10 +1,12 @@
 """Protocols with one mistake each, as small variations of the real one. The model checker must find every mistake."""
 
+import math
 from collections.abc import Generator, Iterable
 from typing import Any
 
 from appwrite_orm_django.cache import entries
 from appwrite_orm_django.cache.protocol import (
+    AgeBound,
     Bump,
     GetMany,
     Load,
@@ -201,3 +203,34 @@ class SetWithTheFill(MintWithTheFill):
     """The same without asking whether a writer has put a token there: one ``set_many`` of token and entry."""
 
     only_if_absent = False
+
+
+# Of ``AgeBound``
+
+
+class AgeSinceTheFill(AgeBound):
+    """Counts the age from the end of the load; what was read at its beginning is older."""
+
+    def allows(self, header):
+        return super().allows(header._replace(load_s=0.0))
+
+
+class AgeWithoutOwnWrites(AgeBound):
+    """Does not know when the reader has written."""
+
+    def allows(self, header):
+        return AgeBound(*self._replace(since=-math.inf)).allows(header)
+
+
+class AgeByOneClock(AgeBound):
+    """Takes all clocks to be equal."""
+
+    def allows(self, header):
+        return AgeBound(*self._replace(skew_s=0)).allows(header)
+
+
+class AgeAtAll(AgeBound):
+    """Serves an entry as long as it lives."""
+
+    def allows(self, header):
+        return AgeBound(*self._replace(max_age=math.inf)).allows(header)

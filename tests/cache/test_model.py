@@ -2,7 +2,7 @@
 
 import pytest
 
-from appwrite_orm_django.cache.protocol import Protocol
+from appwrite_orm_django.cache.protocol import AgeBound, Protocol
 
 from . import model, mutants
 
@@ -15,6 +15,35 @@ class FourSlotsAtRandom(mutants.OneSharedSlot):
 def test_no_schedule_shows_an_old_value(first):
     outcomes = model.check(Protocol, range(first, first + 1500))
     assert min(outcomes.values()) > 3_000, f"the schedules hardly exercise the protocol: {outcomes}"
+
+
+@pytest.mark.parametrize("first", [0, 2000], ids=str)
+def test_no_schedule_shows_a_value_older_than_max_age(first):
+    outcomes = model.check(Protocol, range(first, first + 1500), bound=AgeBound)
+    assert outcomes["stale"] > 1_000
+    assert min(outcomes.values()) > 1_000, f"the schedules hardly exercise the protocol: {outcomes}"
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [
+        mutants.AgeSinceTheFill,
+        mutants.AgeWithoutOwnWrites,
+        mutants.AgeByOneClock,
+        mutants.AgeAtAll,
+    ],
+    ids=lambda bound: bound.__name__,
+)
+def test_a_mutant_of_max_age_is_caught(bound):
+    with pytest.raises(model.Violation):
+        model.check(Protocol, range(1000), bound=bound)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(4), ids=str)
+def test_no_schedule_of_a_long_run_shows_a_value_older_than_max_age(block):
+    first = 2_000_000 + block * 11_000
+    assert "stale" in model.check(Protocol, range(first, first + 11_000), bound=AgeBound)
 
 
 @pytest.mark.slow

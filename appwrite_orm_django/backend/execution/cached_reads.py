@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from appwrite_orm_django.backend.commands import Command
     from appwrite_orm_django.backend.connection import Compiler, Connection
+    from appwrite_orm_django.cache.timeouts import Choice
 
 
 Rows = list[tuple[Any, ...]]
@@ -28,7 +29,7 @@ def cached_rows(
     command: Command,
     load: Callable[[], Rows],
     *,
-    timeout: float | None,
+    choice: Choice,
     model: type[Model] | None,
 ) -> Rows:
     """
@@ -44,6 +45,7 @@ def cached_rows(
     if not names or model is None or (transaction is not None and seen is None):
         connection.note_uncached(command)
         return load()
+    timeout, max_age = choice
     if command.is_volatile:
         timeout = 0
     watcher = instrumentation.current()
@@ -55,6 +57,7 @@ def cached_rows(
             row=only_row(command),
             identity=connection.cache_identity,
             timeout=timeout,
+            max_age=max_age,
         )
     if transaction is None or not seen:
         return rows
@@ -65,7 +68,8 @@ def cached_rows(
 def is_cached(connection: Connection, query: Query) -> bool:
     """Return whether the rows of a query would come from the cache, without making a request."""
     compiler = cast("Compiler", query.get_compiler(connection=connection))
-    if compiler.cache_timeout is not None and compiler.cache_timeout <= 0:
+    timeout = compiler.cache_choice.timeout
+    if timeout is not None and timeout <= 0:
         return False
     try:
         command = compiler.read_command()

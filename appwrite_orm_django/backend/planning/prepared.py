@@ -28,7 +28,7 @@ from appwrite_orm_django.backend import instrumentation
 from appwrite_orm_django.backend.commands import GetRow, ListRows, Outputs
 from appwrite_orm_django.backend.execution.cached_reads import cache_text, only_row
 from appwrite_orm_django.backend.planning import reads
-from appwrite_orm_django.cache.timeouts import inherited
+from appwrite_orm_django.cache.timeouts import Choice, inherited
 
 if TYPE_CHECKING:
     from django.db.models import Field, Model
@@ -143,7 +143,7 @@ class PreparedRead(NamedTuple):
     text: str
     tables: tuple[str]
     row: tuple[str, str] | None
-    timeout: float | None
+    choice: Choice
     plan: ReadPlan
 
 
@@ -164,7 +164,7 @@ class PreparedReads:
             return None
         known = self._by_owner.get(owner)
         if known is None or not self._is_good(known):
-            with inherited(None):  # the first caller must not choose for all others
+            with inherited(Choice()):  # the first caller must not choose for all others
                 known = self._compile(query())
             if known is not None:
                 self._by_owner[owner] = known
@@ -188,7 +188,8 @@ class PreparedReads:
                 load,
                 row=known.row,
                 identity=identity,
-                timeout=known.timeout,
+                timeout=known.choice.timeout,
+                max_age=known.choice.max_age,
                 plan=plan,
             )
 
@@ -231,5 +232,5 @@ class PreparedReads:
         tables = (command.table.table,)
         plan = cache.core.keys.plan(text, tables, row)
         return PreparedRead(
-            cache, settings.USE_TZ, zone, command, text, tables, row, compiler.cache_timeout, plan
+            cache, settings.USE_TZ, zone, command, text, tables, row, compiler.cache_choice, plan
         )

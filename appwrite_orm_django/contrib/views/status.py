@@ -19,12 +19,12 @@ MEANINGS = {
     "MISS": "All data on this page was just read from Appwrite.",
     "PARTIAL": "Some data came from the cache, and some was just read from Appwrite.",
     "BYPASS": "The data on this page bypassed the cache.",
-    "STALE": "Appwrite could not be reached: this data may be stale.",
+    "STALE": "Some data is a few seconds old, or older because Appwrite could not be reached.",
 }
 
 
 class CacheStatus:
-    """The reads of a page so far. Its text is a value of ``X-Cache-Status``; empty if none."""
+    """The reads of a page so far. Its text is that of ``X-Cache-Status``, without an age."""
 
     def __init__(self) -> None:
         self._parts: list[Sequence[ReadEvent]] = []
