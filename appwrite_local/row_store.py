@@ -79,9 +79,45 @@ def drop_storage(session: Session, table_seq: int) -> None:
 
 def add_column(session: Session, table_seq: int, column: Column) -> None:
     kinds = {column.sql: storage_type(column, session.engine), column.null_sql: "INTEGER"}
-    for name in storage_columns(column, session.engine):
-        kind = kinds.get(name, "TEXT")
-        session.execute(f"ALTER TABLE rows_{table_seq} ADD COLUMN {name} {kind}")
+    declared = [
+        f"{name} {kinds.get(name, 'TEXT')}" for name in storage_columns(column, session.engine)
+    ]
+    if declared and _was_never_filled(session, table_seq):
+        _create_again(session, table_seq, declared)
+        return
+    for declaration in declared:
+        session.execute(f"ALTER TABLE rows_{table_seq} ADD COLUMN {declaration}")
+
+
+def _was_never_filled(session: Session, table_seq: int) -> bool:
+    if session.one(f"SELECT 1 FROM rows_{table_seq} LIMIT 1"):
+        return False
+    # A table made anew would number its rows from 1.
+    return session.engine.new_sequence is not None or not session.one(
+        "SELECT 1 FROM sqlite_sequence WHERE name = ?", (f"rows_{table_seq}",)
+    )
+
+
+def _create_again(session: Session, table_seq: int, declared: Sequence[str]) -> None:
+    """
+    Replace an empty table by one with further columns.
+
+    ``ALTER TABLE`` reads the whole schema again: the time for each column of a new table would grow
+    with the number of all tables.
+    """
+    table = f"rows_{table_seq}"
+    create, *indexes = (
+        sql
+        for (sql,) in session.all(
+            "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND sql IS NOT NULL ORDER BY type = "
+            "'table' DESC, rowid",
+            (table,),
+        )
+    )
+    session.execute(f"DROP TABLE {table}")
+    session.execute(f"{create.removesuffix(')')}, {', '.join(declared)})")
+    for index in indexes:
+        session.execute(index)
 
 
 def drop_column(session: Session, table_seq: int, column: Column) -> None:

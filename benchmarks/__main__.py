@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks import (
+    blocks,
     bulk_writes,
     cache_hit,
     cold_reads,
@@ -36,6 +37,7 @@ RUNS: dict[str, Callable[[bool], Report]] = {
         cold_reads,
         small_reads,
         whole_table,
+        blocks,
         bulk_writes,
         cache_hit,
         under_load,

@@ -90,14 +90,13 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         wanted = table_id(model._meta.db_table)
         for other in model._meta.apps.get_models():
             options = other._meta
-            if (
+            # Compared first: most tables are others, and a migration asks for each of them.
+            if table_id(options.db_table) == wanted and not (
                 options.label == model._meta.label
                 or options.proxy
                 or not options.managed
                 or options.swapped
             ):
-                continue
-            if table_id(options.db_table) == wanted:
                 raise NotSupportedError(
                     f"{model._meta.label} cannot use the table {wanted}, which belongs to "
                     f"{options.label}.\n"

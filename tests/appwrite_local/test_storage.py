@@ -318,3 +318,40 @@ def test_many_that_open_a_new_file_at_once_agree(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert failures == []
+
+
+def test_columns_of_a_table_that_was_never_filled_do_not_read_the_whole_schema_again(server):
+    """SQLite does that for each ALTER TABLE, so that a table would cost as much as there are tables."""
+    api, run = Api(server), []
+    with server.storage.session(writes=False) as session:
+        session._connection.set_trace_callback(run.append)
+    api.make_table(("varchar", {"key": "name", "size": 50}), ("integer", {"key": "n"}))
+    api.ok(
+        "POST", "/tablesdb/d/tables/t/indexes", {"key": "i", "type": "unique", "columns": ["name"]}
+    )
+    before = len(run)
+    api.ok("POST", "/tablesdb/d/tables/t/columns/boolean", {"key": "b", "required": False})
+    assert len(run) > before
+    assert not [statement for statement in run if statement.startswith("ALTER")]
+    # The index is still there, and enforced.
+    api.add({"$id": "a", "name": "x", "n": 1, "b": True})
+    assert api.call("POST", api.rows, {"rowId": "b", "data": {"name": "X"}}).status == 409
+    api.ok("POST", "/tablesdb/d/tables/t/columns/integer", {"key": "m", "required": False})
+    assert [statement for statement in run if statement.startswith("ALTER")]
+    assert api.list()["rows"][0]["n"] == 1
+
+
+@pytest.mark.parametrize("engine", ["mariadb", "postgresql", "mongodb"])
+def test_a_column_added_to_an_emptied_table_does_not_number_its_rows_anew(engine: EngineName):
+    server = LocalServer(index_lag=0, engine=engine)
+    api = Api(server)
+    api.make_table(("varchar", {"key": "name", "size": 50}))
+    api.add({"$id": "a", "name": "x"})
+    (first,) = api.list()["rows"]
+    api.ok("DELETE", f"{api.rows}/a")
+    api.ok("POST", "/tablesdb/d/tables/t/columns/integer", {"key": "n", "required": False})
+    api.add({"$id": "b", "name": "y", "n": 2})
+    (second,) = api.list()["rows"]
+    assert (second["name"], second["n"]) == ("y", 2)
+    assert second["$sequence"] > first["$sequence"]
+    server.close()

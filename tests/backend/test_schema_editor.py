@@ -81,3 +81,25 @@ def test_a_unique_index_that_a_killed_run_has_not_tried_out_is_tried_out(appwrit
     with pytest.raises(TableNotFound):
         tables.get_table(appwrite.transport, mark)
     assert Tag.objects.count() == 1
+
+
+@isolate_apps("tests.library")
+def test_a_table_takes_as_many_requests_however_many_there_are(appwrite, requests):
+    taken = []
+    made = [
+        type(
+            f"Many{number}",
+            (Model,),
+            {"__module__": Tag.__module__, "name": CharField(max_length=20)},
+        )
+        for number in range(8)
+    ]
+    for model in made:
+        requests.clear()
+        with appwrite.schema_editor() as editor:
+            editor.create_model(model)
+        taken.append(len(requests))
+    for model in made:
+        with appwrite.schema_editor() as editor:
+            editor.delete_model(model)
+    assert len(set(taken[1:])) == 1, taken

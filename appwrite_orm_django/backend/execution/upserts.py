@@ -25,7 +25,7 @@ from appwrite_orm_django.backend.evaluation.commands import Fetch
 from appwrite_orm_django.backend.execution import retries
 from appwrite_orm_django.backend.execution.parts import Parts
 from appwrite_orm_django.backend.planning.writes import unique_columns
-from appwrite_orm_django.backend.transactions.log import CreatedRow, Operation, wire_time
+from appwrite_orm_django.backend.transactions.log import Operation, wire_time
 from appwrite_orm_django.backend.transactions.staging import BATCH
 from appwrite_orm_django.backend.uniqueness import described, uniqueness_of
 from appwrite_orm_django.backend.values import ROW_ID, table_id
@@ -627,8 +627,7 @@ def create(log: Log, engine: Engine, table: TableRef, new: NewRow, ignored: Uniq
     if (state := log.state(table, new.row_id)) is not None and not state.deleted:
         raise Clash((ROW_ID,), (new.row_id,), new.row_id, new.row_id).error(table)
     log.append(Operation("create", table, new.row_id, new.data, ignored=ignored))
-    state = log.state(table, new.row_id)
-    return CreatedRow(state.over(None, engine) if state is not None else {})
+    return log.created(table, new.row_id, engine)
 
 
 # Outside a block

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from enum import Enum
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from django.db.transaction import TransactionManagementError
@@ -29,13 +30,12 @@ from appwrite_orm_django.backend.evaluation.commands import Fetch
 from appwrite_orm_django.backend.execution import increments, upserts
 from appwrite_orm_django.backend.execution.parts import Parts
 from appwrite_orm_django.backend.transactions import commit, order, staging, versions
+from appwrite_orm_django.backend.transactions.index import Held
 from appwrite_orm_django.backend.transactions.log import (
-    CreatedRow,
     Log,
     Operation,
     RowState,
     key_of,
-    touched_ids,
 )
 from appwrite_orm_django.backend.values import MOMENTS, ROW_ID
 from appwrite_orm_django.client import operators
@@ -116,7 +116,7 @@ class Transaction:
     # Reading
 
     def is_dirty(self, table: TableRef) -> bool:
-        return table in self.log.tables()
+        return self.log.touches(table)
 
     def note_versions(self, table: TableRef, rows: Iterable[Row]) -> None:
         """Remember the version of each row that the block has seen, for the check at the commit."""
@@ -207,19 +207,50 @@ class Transaction:
         """
         Yield the rows for local evaluation: committed rows, and those that the log changes.
 
-        Rows of the log are included whether they satisfy the condition or not, as the log may have
-        changed that. SQLite checks the condition anyway.
+        Rows of the log are included if they may satisfy the condition as the log leaves them.
+        SQLite checks the condition anyway.
         """
-        states = list(self.log.states(fetch.table))
-        touched = touched_ids(states)
+        states = self.log.touched(fetch.table).states
+        met: dict[str, None] = {}
         for row in committed:
-            if row[ROW_ID].lower() not in touched:
+            row_id = row[ROW_ID].lower()
+            if row_id in states:
+                met[row_id] = None
+            else:
                 yield row
-        wanted = _ids_asked_for(condition)
-        yield from self.as_left(
-            fetch.table,
-            [state for state in states if wanted is None or state.row_id.lower() in wanted],
-        )
+        yield from self.as_left(fetch.table, self._matching(fetch.table, condition, met))
+
+    def _matching(
+        self, table: TableRef, condition: Condition, met: Iterable[str]
+    ) -> list[RowState]:
+        """
+        Return the states of the rows that may satisfy a condition, in order of their numbers.
+
+        Args:
+            met: the folded ids of committed rows that satisfy it. What the block sees of them has
+                to be of the same version, which the commit checks.
+        """
+        touched = self.log.touched(table)
+        states = touched.states
+
+        def value(row_id: str, column: str) -> Any:
+            state = states.get(row_id)
+            if state is None or state.deleted:
+                return Held.NO_ROW
+            if column in state.data or state.created:
+                return state.data.get(column)
+            base = self._bases.get((table, row_id), Held.UNKNOWN)
+            if base is None:
+                return Held.NO_ROW
+            if isinstance(base, Held) or column not in base or column in state.increments:
+                return Held.UNKNOWN
+            return base[column]
+
+        found = touched.index.matching(condition, value, self.connection.engine)
+        if found is None:
+            return list(states.values())
+        matching = {row_id: states[row_id] for row_id in (*found, *met) if row_id in states}
+        return sorted(matching.values(), key=attrgetter("number"))
 
     def state(self, table: TableRef, row_id: str) -> RowState | None:
         """
@@ -243,7 +274,7 @@ class Transaction:
                 continue
             base = bases.get(state.row_id.lower())
             if state.created:
-                yield CreatedRow(state.over(None, engine))
+                yield state.over(None, engine)
             elif base is not None:
                 yield state.over(base, engine)
 
@@ -258,6 +289,7 @@ class Transaction:
             }
             for row_id in missing:
                 self._bases[key_of(table, row_id)] = found.get(row_id.lower())
+                self.log.note_base(table, row_id)
         bases = {row_id.lower(): self._bases[key_of(table, row_id)] for row_id in changed}
         # They may have been read blindly before, and are seen now.
         self.note_versions(table, filter(None, bases.values()))
@@ -387,7 +419,7 @@ class Transaction:
 
     def _current(self, table: TableRef, ids: Sequence[str]) -> list[dict[str, Any]]:
         states = [state for row_id in ids if (state := self.state(table, row_id)) is not None]
-        touched = touched_ids(states)
+        touched = {state.row_id.lower() for state in states}
         others = [row_id for row_id in ids if row_id.lower() not in touched]
         committed = self.connection.reader.rows_by_id(table, others) if others else ()
         return [dict(row) for row in (*committed, *self.as_left(table, states))]
@@ -556,14 +588,3 @@ def _moments(row: Row | None) -> Row | None:
         if row is None or not set(MOMENTS) <= row.keys()
         else {key: row[key] for key in MOMENTS}
     )
-
-
-def _ids_asked_for(condition: Condition) -> set[str] | None:
-    """Return the ids that the condition names, None if any row may match."""
-    for query in condition.queries:
-        if query.method == "equal" and query.column == ROW_ID:
-            return {str(value).lower() for value in query.values}
-    for membership in condition.memberships:
-        if membership.column == ROW_ID and not isinstance(membership.values, ValuesOf):
-            return {str(value).lower() for value in membership.values}
-    return None

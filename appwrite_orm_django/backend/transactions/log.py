@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from appwrite_orm_django.backend.transactions.ends import BlockEnd
+from appwrite_orm_django.backend.transactions.index import Index
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.engines import Engine
 
@@ -55,9 +56,20 @@ class RowState:
     # Placeholders for $createdAt and $updatedAt until the server sets them.
     created_at: str = ""
     changed_at: str = ""
+    operations: list[Operation] = field(default_factory=list)
+    # A created row as the block sees it, made once for all reads.
+    _row: CreatedRow | None = None
+
+    @classmethod
+    def after(cls, operations: list[Operation], number: int) -> RowState:
+        """Return the state of a row after all these operations."""
+        state = cls(operations[0].row_id, number, operations=operations)
+        for operation in operations:
+            state.apply(operation)
+        return state
 
     def apply(self, operation: Operation) -> None:
-        self.changed_at = operation.at
+        self.changed_at, self._row = operation.at, None
         if operation.action == "create":
             self.created, self.deleted = True, False
             self.row_id, self.created_at = operation.row_id, operation.at
@@ -79,21 +91,28 @@ class RowState:
             else:
                 self.increments[column] = self.increments.get(column, 0) + amount
 
-    def over(self, base: Mapping[str, Any] | None, engine: Engine) -> dict[str, Any]:
+    def over(self, base: Mapping[str, Any] | None, engine: Engine) -> Mapping[str, Any]:
         """Return the row as the block sees it. ``base`` is the committed row, if there is one."""
-        row = dict(base or {})
         if self.created:
-            # The sequence sorts it after every committed row, in order of creation.
-            row = {
+            if self._row is None:
+                self._row = self._created(engine)
+            return self._row
+        row = {**(base or {}), "$updatedAt": self.changed_at}
+        add(row, self.increments)
+        return {**row, **self.data, "$id": self.row_id}
+
+    def _created(self, engine: Engine) -> CreatedRow:
+        return CreatedRow(
+            {
                 "$createdAt": self.created_at,
                 "$permissions": [],
+                # It sorts the row after every committed one, in order of creation.
                 "$sequence": engine.later_sequence(self.number),
+                "$updatedAt": self.changed_at,
+                **self.data,
+                "$id": self.row_id,
             }
-        row["$updatedAt"] = self.changed_at
-        add(row, self.increments)
-        row.update(self.data)
-        row["$id"] = self.row_id
-        return row
+        )
 
 
 def add(row: dict[str, Any], amounts: Mapping[str, Any]) -> None:
@@ -122,13 +141,28 @@ def key_of(table: TableRef, row_id: str) -> Key:
     return table, row_id.lower()
 
 
+class Touched:
+    """
+    The rows of one table that the log has touched.
+
+    Attributes:
+        states: the states by folded row id, in order of their numbers.
+        index: the same rows by the values of columns.
+    """
+
+    def __init__(self) -> None:
+        self.states: dict[str, RowState] = {}
+        self.index = Index()
+
+
 class Log:
     """The operations of one block, in order. Makes no requests."""
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []
         self._marks: dict[str, int] = {}
-        self._states: dict[Key, RowState] = {}
+        self._tables: dict[TableRef, Touched] = {}
+        self._rows = 0
         self.end = BlockEnd()
 
     def __bool__(self) -> bool:
@@ -139,11 +173,17 @@ class Log:
         self._apply(operation)
 
     def _apply(self, operation: Operation) -> None:
-        key = key_of(operation.table, operation.row_id)
-        state = self._states.get(key)
+        touched = self._tables.get(operation.table)
+        if touched is None:
+            touched = self._tables[operation.table] = Touched()
+        row_id = operation.row_id.lower()
+        state = touched.states.get(row_id)
         if state is None:
-            state = self._states[key] = RowState(operation.row_id, len(self._states) + 1)
+            self._rows += 1
+            state = touched.states[row_id] = RowState(operation.row_id, self._rows)
+        state.operations.append(operation)
         state.apply(operation)
+        touched.index.changed.append(row_id)
 
     def mark(self, name: str) -> None:
         self._marks[name] = len(self.operations)
@@ -158,15 +198,31 @@ class Log:
         length = self._marks[name]
         if length == len(self.operations):
             return
+        discarded = self.operations[length:]
         del self.operations[length:]
         self.end = BlockEnd(self.end.written)
         self._marks = {mark: at for mark, at in self._marks.items() if at <= length}
-        self._apply_all()
+        self._undo(discarded)
 
-    def _apply_all(self) -> None:
-        self._states = {}
-        for operation in self.operations:
-            self._apply(operation)
+    def _undo(self, discarded: Sequence[Operation]) -> None:
+        """Restore the rows of the last operations; all other rows are left alone."""
+        rows = {}
+        for operation in reversed(discarded):
+            row_id = operation.row_id.lower()
+            touched = self._tables[operation.table]
+            touched.states[row_id].operations.pop()
+            rows[operation.table, row_id] = touched
+        for (table, row_id), touched in rows.items():
+            operations = touched.states[row_id].operations
+            if operations:
+                touched.states[row_id] = RowState.after(operations, touched.states[row_id].number)
+            else:
+                del touched.states[row_id]
+                # The rows touched last are the ones with the highest numbers.
+                self._rows -= 1
+            touched.index.changed.append(row_id)
+            if not touched.states:
+                del self._tables[table]
 
     def release(self, name: str) -> None:
         del self._marks[name]
@@ -179,20 +235,26 @@ class Log:
         """Discard the first operations, which have been committed."""
         del self.operations[:length]
         self._marks = {mark: at - length for mark, at in self._marks.items()}
-        self._apply_all()
+        self._tables, self._rows = {}, 0
+        for operation in self.operations:
+            self._apply(operation)
 
-    def tables(self) -> set[TableRef]:
-        return {table for table, _ in self._states}
+    def touches(self, table: TableRef) -> bool:
+        return table in self._tables
 
     def state(self, table: TableRef, row_id: str) -> RowState | None:
-        return self._states.get(key_of(table, row_id))
+        touched = self._tables.get(table)
+        return None if touched is None else touched.states.get(row_id.lower())
 
-    def states(self, table: TableRef) -> Iterator[RowState]:
-        for (other, _), state in self._states.items():
-            if other == table:
-                yield state
+    def created(self, table: TableRef, row_id: str, engine: Engine) -> Mapping[str, Any]:
+        """Return a row that the last operation has created."""
+        return self._tables[table].states[row_id.lower()].over(None, engine)
 
+    def touched(self, table: TableRef) -> Touched:
+        """Return the rows of a table that the log has touched."""
+        return self._tables.get(table) or Touched()
 
-def touched_ids(states: Iterable[RowState]) -> set[str]:
-    """Return the ids in lower case."""
-    return {state.row_id.lower() for state in states}
+    def note_base(self, table: TableRef, row_id: str) -> None:
+        """Index a row again, as its committed row has become known."""
+        if table in self._tables:
+            self._tables[table].index.changed.append(row_id.lower())
