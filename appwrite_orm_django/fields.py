@@ -24,6 +24,7 @@ from appwrite_orm_django.backend.values import (
     codec_for,
 )
 from appwrite_orm_django.client.queries import InvalidText
+from appwrite_orm_django.documentation import address
 from appwrite_orm_django.orm.hydration import MomentAttribute
 
 if TYPE_CHECKING:
@@ -401,7 +402,7 @@ class ArrayField(_ListField[_Set, _Get]):
             errors.append(
                 checks.Error(
                     "The elements of an array can be neither relations nor arrays.",
-                    hint="Use a separate model or a JSONField. See docs/reference/checks.md#appwrite-e010",
+                    hint=f"Use a separate model or a JSONField. See {address('reference/checks', 'appwrite-e010')}",
                     obj=self,
                     id="appwrite.E010",
                 )
@@ -461,7 +462,7 @@ class EnumField(_CharField[_Set, _Get]):
             errors.append(
                 checks.Error(
                     "EnumField needs choices, which become the elements.",
-                    hint="Give it choices, or use a CharField. See docs/reference/checks.md#appwrite-e011",
+                    hint=f"Give it choices, or use a CharField. See {address('reference/checks', 'appwrite-e011')}",
                     obj=self,
                     id="appwrite.E011",
                 )
@@ -536,7 +537,7 @@ class _Relationship(models.ForeignKey[_Set, _Get]):
             errors.append(
                 checks.Error(
                     "Appwrite cannot require a relationship, so the field must allow NULL.",
-                    hint="Remove null=False; use blank=False to require a value in forms. See docs/reference/checks.md#appwrite-e012",
+                    hint=f"Remove null=False; use blank=False to require a value in forms. See {address('reference/checks', 'appwrite-e012')}",
                     obj=self,
                     id="appwrite.E012",
                 )
@@ -545,7 +546,7 @@ class _Relationship(models.ForeignKey[_Set, _Get]):
             errors.append(
                 checks.Error(
                     "Appwrite cannot relate a table to itself.",
-                    hint="Use a ForeignKey. See docs/reference/checks.md#appwrite-e013",
+                    hint=f"Use a ForeignKey. See {address('reference/checks', 'appwrite-e013')}",
                     obj=self,
                     id="appwrite.E013",
                 )

@@ -17,6 +17,7 @@ from appwrite_orm_django.client.errors import FileNotFound
 from appwrite_orm_django.client.files import FileRef
 from appwrite_orm_django.client.fork_safety import in_each_child
 from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.documentation import address
 
 #: The options of a preview, and their names at Appwrite.
 PREVIEW_OPTIONS = {
@@ -116,7 +117,7 @@ def django_url(
         raise ValueError(
             "This file is not accessible via a URL: the site does not include "
             '"appwrite_orm_django.files.urls".\n'
-            "See docs/howto/files.md#serving-files-through-django"
+            f"See {address('howto/files', 'serving-files-through-django')}"
         ) from error
     query = dict(params)
     if signed:
