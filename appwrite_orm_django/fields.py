@@ -139,12 +139,18 @@ class _SystemDateTimeField(_MomentBase):
     descriptor_class = MomentAttribute
     # The response to a create contains it, so new objects need no second request.
     db_returning = True
+    # The server fills it for existing rows too. With this, makemigrations does not ask for a default
+    # when a model gets the field.
+    empty_strings_allowed = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["db_column"] = self.system_column
         kwargs.setdefault("editable", False)
         kwargs.setdefault("blank", True)
         super().__init__(*args, **kwargs)
+
+    def get_default(self) -> Any:
+        return super().get_default() if self.has_default() else None
 
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()

@@ -8,6 +8,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.core.management import get_commands, load_command_class
@@ -181,3 +182,37 @@ def test_fixtures():
     assert {"appwrite_requests", "appwrite_faults"} <= fixtures
     for name in fixtures:
         assert f"| `{name}` |" in API
+
+
+def test_loggers():
+    text = (DOCS / "howto" / "logging.md").read_text()
+    source = "".join(
+        path.read_text() for path in Path(appwrite_orm_django.__file__).parent.rglob("*.py")
+    )
+    loggers = set(re.findall(r'getLogger\("(appwrite_orm_django[\w.]*)"\)', source))
+    assert len(loggers) > 8
+    assert set(re.findall(r"^\| `(appwrite_orm_django[\w.]*)`", text, re.MULTILINE)) == loggers
+
+
+def test_commands_by_task_exist():
+    text = (REFERENCE / "which-command.md").read_text()
+    named = set(re.findall(r"`(appwrite_\w+)(?: (\w+))?", text))
+    assert {command for command, _ in named} >= {name for name in COMMANDS if "_" in name}
+    for command, action in named:
+        parser = parser_of(command)
+        if action:
+            assert any(action in (each.choices or ()) for each in parser._actions), (
+                command,
+                action,
+            )
+    for command, option in re.findall(r"`(appwrite_\w+)[\w ]* (--[\w-]+)", text):
+        assert option in options_of(parser_of(command)), (command, option)
+
+
+def options_of(parser) -> set[str]:
+    """Return the options of a command and of its actions."""
+    options = set(parser._option_string_actions)
+    for action in parser._actions:
+        if isinstance(action.choices, dict):
+            options.update(*map(options_of, action.choices.values()))
+    return options

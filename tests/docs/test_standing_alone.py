@@ -76,3 +76,22 @@ def test_pages_that_the_package_names_exist():
         headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
         slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
         assert f'<a id="{anchor}"></a>' in text or anchor in slugs, (page, anchor)
+
+
+def slugs(text: str) -> set[str]:
+    """Return the anchors of a page, as code hosts make them of its headings."""
+    outside_of_code = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", outside_of_code, re.MULTILINE)
+    plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in headings]
+    made = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in plain}
+    return made | set(re.findall(r'<a id="([\w-]+)"></a>', text))
+
+
+@pytest.mark.parametrize("page", all_pages(), ids=lambda page: page.name)
+def test_links_lead_to_headings(page: Page):
+    missing = set()
+    for target, anchor in re.findall(r"\]\(((?!https?:)[^)#\s]*)#([^)\s]+)\)", page.text):
+        linked = page.path if not target else (page.path.parent / target).resolve()
+        if anchor not in slugs(linked.read_text()):
+            missing.add(f"{target}#{anchor}")
+    assert not missing
