@@ -72,6 +72,11 @@ format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# What pages hold that is made from the code.
+.PHONY: docs-pages
+docs-pages: install
+	for page in assumptions django_internals engines reference_pages; do $(BIN)/python -m docs.$$page || exit; done
+
 # The documentation site, in docs/_build/html; a warning is an error.
 .PHONY: docs
 docs: install $(DOCS_STAMP)

@@ -24,6 +24,7 @@ from appwrite_orm_django.backend.values import (
     codec_for,
 )
 from appwrite_orm_django.client.queries import InvalidText
+from appwrite_orm_django.documentation import address
 from appwrite_orm_django.orm.hydration import MomentAttribute
 
 if TYPE_CHECKING:
@@ -138,12 +139,18 @@ class _SystemDateTimeField(_MomentBase):
     descriptor_class = MomentAttribute
     # The response to a create contains it, so new objects need no second request.
     db_returning = True
+    # The server fills it for existing rows too. With this, makemigrations does not ask for a default
+    # when a model gets the field.
+    empty_strings_allowed = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["db_column"] = self.system_column
         kwargs.setdefault("editable", False)
         kwargs.setdefault("blank", True)
         super().__init__(*args, **kwargs)
+
+    def get_default(self) -> Any:
+        return super().get_default() if self.has_default() else None
 
     def deconstruct(self) -> Any:
         name, path, args, kwargs = super().deconstruct()
@@ -401,7 +408,7 @@ class ArrayField(_ListField[_Set, _Get]):
             errors.append(
                 checks.Error(
                     "The elements of an array can be neither relations nor arrays.",
-                    hint="Use a separate model or a JSONField. See docs/reference/checks.md#appwrite-e010",
+                    hint=f"Use a separate model or a JSONField. See {address('reference/checks', 'appwrite-e010')}",
                     obj=self,
                     id="appwrite.E010",
                 )
@@ -461,7 +468,7 @@ class EnumField(_CharField[_Set, _Get]):
             errors.append(
                 checks.Error(
                     "EnumField needs choices, which become the elements.",
-                    hint="Give it choices, or use a CharField. See docs/reference/checks.md#appwrite-e011",
+                    hint=f"Give it choices, or use a CharField. See {address('reference/checks', 'appwrite-e011')}",
                     obj=self,
                     id="appwrite.E011",
                 )
@@ -536,7 +543,7 @@ class _Relationship(models.ForeignKey[_Set, _Get]):
             errors.append(
                 checks.Error(
                     "Appwrite cannot require a relationship, so the field must allow NULL.",
-                    hint="Remove null=False; use blank=False to require a value in forms. See docs/reference/checks.md#appwrite-e012",
+                    hint=f"Remove null=False; use blank=False to require a value in forms. See {address('reference/checks', 'appwrite-e012')}",
                     obj=self,
                     id="appwrite.E012",
                 )
@@ -545,7 +552,7 @@ class _Relationship(models.ForeignKey[_Set, _Get]):
             errors.append(
                 checks.Error(
                     "Appwrite cannot relate a table to itself.",
-                    hint="Use a ForeignKey. See docs/reference/checks.md#appwrite-e013",
+                    hint=f"Use a ForeignKey. See {address('reference/checks', 'appwrite-e013')}",
                     obj=self,
                     id="appwrite.E013",
                 )

@@ -33,6 +33,7 @@ from appwrite_orm_django.backend.values import OutOfRange, codec_for, hold, tabl
 from appwrite_orm_django.cache.own_writes import fresh_reads
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.client.queries import InvalidText
+from appwrite_orm_django.documentation import address
 from appwrite_orm_django.fields import CreatedAtField, RowIdField, UpdatedAtField
 from appwrite_orm_django.managers import AppwriteManager
 from appwrite_orm_django.orm.hydration import (
@@ -179,7 +180,7 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
                 checks.Error(
                     '"appwrite_orm_django" is not in INSTALLED_APPS: its commands, checks and '
                     "lookups are missing.",
-                    hint="Add it. See docs/reference/checks.md#appwrite-e014",
+                    hint=f"Add it. See {address('reference/checks', 'appwrite-e014')}",
                     obj=cls,
                     id="appwrite.E014",
                 )

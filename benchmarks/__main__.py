@@ -62,7 +62,7 @@ PACKAGES = (
 )
 HEAD = """# Benchmarks
 
-This page shows the results of `make bench` on {day}. [](../explanation/speed.md) explains how each figure is measured. A ratio
+This page shows the results of `make bench` on {day}. [Speed](../explanation/speed.md) explains how each figure is measured. A ratio
 below 1 means that the library is faster.
 
 Python {python}, {system} on {machine}; {packages}.

@@ -6,11 +6,13 @@ from typing import Any
 
 from django.core import checks
 
+from appwrite_orm_django.documentation import address
+
 Messages = list[checks.CheckMessage]
 
-_DOCS = "docs/reference/checks.md"
+_DOCS = "reference/checks"
 # The page about the cache documents its checks.
-_CACHE_DOCS, _CACHE_NUMBERS = "docs/howto/caching.md", range(30, 40)
+_CACHE_DOCS, _CACHE_NUMBERS = "howto/caching", range(30, 40)
 
 
 def error(number: int, text: str, hint: str, obj: Any = None) -> checks.CheckMessage:
@@ -38,7 +40,6 @@ def _message(
     obj: Any,
 ) -> checks.CheckMessage:
     id_ = f"{letter}{number:03}"
-    docs = _CACHE_DOCS if number in _CACHE_NUMBERS else _DOCS
-    return kind(
-        text, hint=f"{hint} See {docs}#appwrite-{id_.lower()}", obj=obj, id=f"appwrite.{id_}"
-    )
+    page = _CACHE_DOCS if number in _CACHE_NUMBERS else _DOCS
+    see = address(page, f"appwrite-{id_.lower()}")
+    return kind(text, hint=f"{hint} See {see}", obj=obj, id=f"appwrite.{id_}")

@@ -18,6 +18,7 @@ from django.urls import NoReverseMatch, reverse
 from appwrite_orm_django.client import files
 from appwrite_orm_django.client.files import FileRef
 from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.documentation import address
 from appwrite_orm_django.files.names import BY_ID, id_of
 
 logger = logging.getLogger("appwrite_orm_django.files")
@@ -122,7 +123,7 @@ def django_url(
         raise ValueError(
             "This file is not accessible via a URL: the site does not include "
             '"appwrite_orm_django.files.urls".\n'
-            "See docs/howto/files.md#serving-files-through-django"
+            f"See {address('howto/files', 'serving-files-through-django')}"
         ) from error
     query = dict(params)
     if signed:

@@ -25,6 +25,7 @@ from appwrite_orm_django.backend.execution.hidden_columns import HiddenValues
 from appwrite_orm_django.checks import cache, databases, files, migrations, security
 from appwrite_orm_django.checks import models as ours
 from appwrite_orm_django.client.transport import Transport
+from appwrite_orm_django.documentation import address
 from appwrite_orm_django.fields import ArrayField, EnumField, PermissionsField
 from appwrite_orm_django.indexes import AppwriteIndex
 from appwrite_orm_django.models import AppwriteModel
@@ -120,10 +121,8 @@ def test_a_message_tells_what_and_a_hint_the_way_out():
     model = make(a=models.DecimalField())
     (message,) = ours.check_model(model)
     assert message.msg == "library.Thing.a: Appwrite needs a maximum length for decimals."
-    assert (
-        message.hint
-        == "set max_digits and decimal_places. See docs/reference/checks.md#appwrite-e003"
-    )
+    see = address("reference/checks", "appwrite-e003")
+    assert message.hint == f"set max_digits and decimal_places. See {see}"
     assert message.obj is model._meta.get_field("a")
 
 
@@ -364,6 +363,6 @@ def test_every_id_has_its_place_in_the_documentation():
         *(f"w{int(n):03}" for n in re.findall(r"\b_?warning\(\s*(\d+)", source)),
         *(n.lower() for n in re.findall(r'id="appwrite\.([EW]\d{3})"', source)),
     }
-    documented = set(re.findall(r"^\(appwrite-(\w+)\)=$", DOCS.read_text(), re.MULTILINE))
+    documented = set(re.findall(r'^<a id="appwrite-(\w+)"></a>$', DOCS.read_text(), re.MULTILINE))
     assert used == documented
     assert len(used) == 38

@@ -13,7 +13,7 @@ FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>[\w-]*|\{[\w-]+\})\n(?P<code>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )
-# What a front matter's "run" may say; "project" is what a page without one gets.
+# What "run" at the top of a page may say; "project" is what a page without one gets.
 RUNNERS = ("empty", "project", "library", "site", "elsewhere")
 # Not run: what is shown to be read, and what other programs read.
 FOR_READING = {
@@ -27,7 +27,6 @@ FOR_READING = {
     "toml",
     "yaml",
     "{toctree}",
-    "{eval-rst}",
 }
 
 
@@ -69,12 +68,13 @@ class Page:
 
     @property
     def front_matter(self) -> dict[str, str]:
-        found = re.match(r"---\n(.*?)^---\n", self.text, re.MULTILINE | re.DOTALL)
-        return dict(re.findall(r"^(\w+): (.+)$", found[1], re.MULTILINE)) if found else {}
+        """The comment that a page begins with: a code host would show YAML as a table."""
+        found = re.match(r"<!-- (.*) -->\n", self.text)
+        return dict(re.findall(r"(\w+): ([^;]+)", found[1])) if found else {}
 
     @property
     def runner(self) -> str:
-        """How its blocks are run; ``elsewhere`` is by the test that the front matter names."""
+        """How its blocks are run; ``elsewhere`` is by the test that the page's first line names."""
         return self.front_matter.get("run", "project")
 
     def blocks(self) -> Iterator[Block]:

@@ -1,4 +1,4 @@
-"""Every code block of the documentation runs: a page's blocks from top to bottom, in what its front matter names."""
+"""Every code block of the documentation runs: a page's blocks from top to bottom, in what its first line names."""
 
 from __future__ import annotations
 

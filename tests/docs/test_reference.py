@@ -8,6 +8,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.core.management import get_commands, load_command_class
@@ -15,6 +16,8 @@ from django.db.models import Manager, QuerySet
 
 import appwrite_orm_django
 from appwrite_orm_django import conf, managers, pytest_plugin, signals
+from docs import reference_pages
+from docs.reference_pages import resolve
 from tests.docs.pages import DOCS, all_pages
 
 REFERENCE = DOCS / "reference"
@@ -58,12 +61,17 @@ def test_no_option_is_undocumented(command):
 def test_settings():
     text = (REFERENCE / "settings.md").read_text()
     for settings in [conf.Options, *conf._PARTS.values()]:
-        assert f".. settings-table:: {settings.__module__}.{settings.__qualname__}\n" in text
+        assert f"<!-- settings: {settings.__module__}.{settings.__qualname__} -->\n" in text
+
+
+@pytest.mark.parametrize("page", reference_pages.PAGES, ids=lambda page: page.stem)
+def test_generated_parts_are_current(page):
+    assert reference_pages.page(page) == page.read_text(), "run: make docs-pages"
 
 
 def test_signals():
     text = (REFERENCE / "signals.md").read_text()
-    assert ".. automodule:: appwrite_orm_django.signals" in text
+    assert "<!-- api: appwrite_orm_django.signals -->" in text
     for name in signals.__all__:
         assert name in signals.__doc__
 
@@ -87,10 +95,6 @@ OPEN_ROOMS = ("changes", "contrib", "orm", "users")
 ROOMS = {"cache", "testing", "contrib.views"}
 # Shown by docs/explanation/queries.md to look at a plan for another server; nothing to build on.
 SHOWN_ONLY = {"appwrite_orm_django.backend.base.DatabaseWrapper"}
-DIRECTIVE = re.compile(
-    r"^\.\. auto(?:class|function|exception|module):: (?P<target>[\w.]+)(?:\(\))?\n(?P<options>(?:   :.*\n)*)",
-    re.MULTILINE,
-)
 
 
 def public_modules() -> Iterator[pkgutil.ModuleInfo]:
@@ -123,21 +127,6 @@ def shown_names() -> Iterator[str]:
                     yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def resolve(dotted: str) -> object:
-    """Import the longest part of a dotted name that is a module, and take the rest from it."""
-    module, rest = dotted, []
-    while True:
-        try:
-            found: object = importlib.import_module(module)
-            break
-        except ModuleNotFoundError:
-            module, _, last = module.rpartition(".")
-            rest.insert(0, last)
-    for name in rest:
-        found = getattr(found, name)
-    return found
-
-
 @pytest.mark.parametrize("name", sorted({*public_names(), *shown_names()} - SHOWN_ONLY))
 def test_public_names_are_in_the_api(name):
     module, _, last = name.rpartition(".")
@@ -150,9 +139,8 @@ def test_public_names_are_in_the_api(name):
 
 
 def test_what_the_api_names_is_there():
-    for dotted in {
-        found.rstrip(".") for found in re.findall(r"\bappwrite_orm_django(?:\.\w+)+", API)
-    }:
+    permission = r"(?!\.(?:view|change)_)"
+    for dotted in set(re.findall(rf"\bappwrite_orm_django{permission}(?:\.\w+)+", API)):
         resolve(dotted)
     for module, names in re.findall(
         r"^\| `(appwrite_orm_django(?:\.\w+)+)`: ([^|]+)", API, re.MULTILINE
@@ -162,13 +150,12 @@ def test_what_the_api_names_is_there():
 
 
 def test_what_the_api_documents_has_docstrings():
-    directives = list(DIRECTIVE.finditer(API))
-    assert len(directives) > 40
-    for found in directives:
+    parts = list(reference_pages.PART.finditer(API))
+    assert len(parts) > 40
+    for found in parts:
         target = resolve(found["target"])
         assert inspect.getdoc(target), found["target"]
-        members = re.search(r":members: (.+)", found["options"])
-        for member in members[1].split(", ") if members else ():
+        for member in found["members"].split(", ") if found["members"] else ():
             attribute = inspect.getattr_static(target, member)
             assert getattr(attribute, "__doc__", None) or inspect.getdoc(getattr(target, member)), (
                 member
@@ -183,7 +170,7 @@ def test_methods_that_django_does_not_have(ours, djangos):
     added = {name for name in dir(ours) if not name.startswith("_")} - set(dir(djangos))
     assert {"cache", "nocache", "prepared", "warm", "ais_cached"} <= added
     for name in added:
-        assert re.search(rf":members: .*\b{name}\b|`{name}\(\)`", API), name
+        assert re.search(rf"^#### \w+\.{name}$|`{name}\(\)`", API, re.MULTILINE), name
 
 
 def test_fixtures():
@@ -195,3 +182,37 @@ def test_fixtures():
     assert {"appwrite_requests", "appwrite_faults"} <= fixtures
     for name in fixtures:
         assert f"| `{name}` |" in API
+
+
+def test_loggers():
+    text = (DOCS / "howto" / "logging.md").read_text()
+    source = "".join(
+        path.read_text() for path in Path(appwrite_orm_django.__file__).parent.rglob("*.py")
+    )
+    loggers = set(re.findall(r'getLogger\("(appwrite_orm_django[\w.]*)"\)', source))
+    assert len(loggers) > 8
+    assert set(re.findall(r"^\| `(appwrite_orm_django[\w.]*)`", text, re.MULTILINE)) == loggers
+
+
+def test_commands_by_task_exist():
+    text = (REFERENCE / "which-command.md").read_text()
+    named = set(re.findall(r"`(appwrite_\w+)(?: (\w+))?", text))
+    assert {command for command, _ in named} >= {name for name in COMMANDS if "_" in name}
+    for command, action in named:
+        parser = parser_of(command)
+        if action:
+            assert any(action in (each.choices or ()) for each in parser._actions), (
+                command,
+                action,
+            )
+    for command, option in re.findall(r"`(appwrite_\w+)[\w ]* (--[\w-]+)", text):
+        assert option in options_of(parser_of(command)), (command, option)
+
+
+def options_of(parser) -> set[str]:
+    """Return the options of a command and of its actions."""
+    options = set(parser._option_string_actions)
+    for action in parser._actions:
+        if isinstance(action.choices, dict):
+            options.update(*map(options_of, action.choices.values()))
+    return options

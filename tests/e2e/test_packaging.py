@@ -158,7 +158,7 @@ def wheel(published):
         yield opened
 
 
-def test_the_wheel_is_the_two_packages_and_nothing_else(wheel):
+def test_the_wheel_is_the_two_packages_and_the_documentation(wheel):
     ours = {
         file.relative_to(ROOT).as_posix()
         for package in PACKAGES
@@ -167,7 +167,9 @@ def test_the_wheel_is_the_two_packages_and_nothing_else(wheel):
     }
     ours = {name for name in ours if "__pycache__" not in name}
     shipped = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert shipped == ours
+    pages = {name for name in shipped if ".data/data/share/doc/appwrite-orm-django/" in name}
+    assert shipped - pages == ours
+    assert any(name.endswith("/reference/checks.md") for name in pages)
     assert {
         "appwrite_local/py.typed",
         "appwrite_orm_django/py.typed",

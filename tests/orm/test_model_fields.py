@@ -6,10 +6,15 @@ import uuid
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import DataError, IntegrityError
+from django.db import DataError, IntegrityError, models
+from django.db.migrations.autodetector import MigrationAutodetector
+from django.db.migrations.graph import MigrationGraph
+from django.db.migrations.questioner import MigrationQuestioner
+from django.db.migrations.state import ModelState, ProjectState
 from django.db.models import F, Value
 from django.utils import timezone
 
+from appwrite_orm_django.fields import CreatedAtField, UpdatedAtField
 from tests.fixtures import TEXTS, everything_rows, moment
 from tests.library.models import Author, Book, Country, Everything, Numbered, Review, Token
 
@@ -359,3 +364,23 @@ def test_ids_that_appwrite_folds_together_are_refused():
     with pytest.raises(IntegrityError, match="Row ABC already exists as abc"):
         Author.objects.bulk_create([Author(pk="ghi", name="x"), Author(pk="ABC", name="y")])
     assert Author.objects.count() == 1
+
+
+class Unanswered(MigrationQuestioner):
+    def ask_initial(self, app_label):
+        return True
+
+    def ask_not_null_addition(self, field_name, model_name):
+        raise AssertionError(f"makemigrations asks for a default of {model_name}.{field_name}")
+
+
+def test_a_model_that_moves_here_gets_the_dates_without_a_question():
+    key = ("id", models.BigAutoField(primary_key=True))
+    dates = [("created_at", CreatedAtField()), ("updated_at", UpdatedAtField())]
+    before, after = ProjectState(), ProjectState()
+    before.add_model(ModelState("shop", "Tea", [key]))
+    after.add_model(ModelState("shop", "Tea", [key, *dates]))
+    found = MigrationAutodetector(before, after, Unanswered()).changes(MigrationGraph())
+    (migration,) = found["shop"]
+    assert [operation.name for operation in migration.operations] == ["created_at", "updated_at"]
+    assert Author().created_at is None

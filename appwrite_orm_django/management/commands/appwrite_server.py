@@ -16,6 +16,7 @@ from appwrite_local.state import DEFAULT_KEY, MAX_FILE_BYTES, FeatureLevel
 from appwrite_local.storage import WrongFormat
 from appwrite_local.wsgi import THREADS, OpenToOthers, make_http_server
 from appwrite_orm_django.client.secret import Secret
+from appwrite_orm_django.documentation import address
 
 
 class Command(BaseCommand):
@@ -117,7 +118,7 @@ class Command(BaseCommand):
             server.close()
             raise CommandError(
                 f"--addrport {options['addrport']}: {error} Set the key with --key; see "
-                "docs/reference/local-server.md."
+                f"{address('reference/local-server', 'starting-the-server')}"
             ) from error
         except OSError as error:
             raise CommandError(
