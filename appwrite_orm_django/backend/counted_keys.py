@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.db import OperationalError
 
@@ -23,8 +23,18 @@ from appwrite_orm_django.client.errors import TableNotFound
 from appwrite_orm_django.client.fork_safety import in_each_child
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.client.references import TableRef
+    from appwrite_orm_django.client.transport import Transport
+
+
+class _Connection(Protocol):
+    """What is used of a connection: its transport, and whether a block is open."""
+
+    @property
+    def transport(self) -> Transport: ...
+
+    @property
+    def transaction(self) -> Any: ...
 
 
 @dataclass(slots=True)
@@ -57,7 +67,7 @@ class CountedKeys:
         host: its ``HOST``.
     """
 
-    def __init__(self, connection: Connection, host: str) -> None:
+    def __init__(self, connection: _Connection, host: str) -> None:
         self._connection = connection
         self._host = host
         # For each table that the open block counts: the last key before the block, and the last key

@@ -12,6 +12,7 @@ from django.test import override_settings
 
 from appwrite_orm_django.checks import files
 from appwrite_orm_django.client import buckets
+from appwrite_orm_django.documentation import address
 from appwrite_orm_django.storage import AppwriteStorage
 from tests.files.conftest import in_tests
 from tests.library.models import Everything
@@ -35,7 +36,7 @@ def storing(backend: str = BACKEND, **named: dict[str, Any]) -> override_setting
 def texts(messages: Any) -> list[tuple[str, str]]:
     for message in messages:
         anchor = message.id.replace(".", "-").lower()
-        assert message.hint.endswith(f"See docs/reference/checks.md#{anchor}")
+        assert message.hint.endswith(f"See {address('reference/checks', anchor)}")
     return [(message.id.removeprefix("appwrite."), message.msg) for message in messages]
 
 
