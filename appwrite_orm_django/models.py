@@ -86,8 +86,7 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
 
     It adds three fields: ``id`` (the row's ``$id``, generated when the object is created),
     ``created_at`` and ``updated_at`` (kept by the server, in milliseconds). Otherwise it is an
-    ordinary Django model. A model that declares another primary key has no ``id``: its key is the
-    row's ``$id``.
+    ordinary Django model. A model that declares another primary key has no ``id``.
 
     Class attributes:
         appwrite_permissions: permissions of the table, such as ``('read("any")',)``. Clients with

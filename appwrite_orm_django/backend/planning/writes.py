@@ -18,7 +18,6 @@ from django.db.models.expressions import (
     ExpressionWrapper,
     Value,
 )
-from django.db.models.fields.composite import unnest
 from django.db.models.sql import Query
 
 from appwrite_orm_django.backend import evaluation, row_ids
@@ -181,10 +180,11 @@ def _upsert(
     query: Any, table: TableRef, rows: tuple[NewRow, ...], outputs: tuple[Output, ...]
 ) -> Command:
     model = query.get_meta().model
-    target = tuple(map(column_key, unnest(query.unique_fields)))
-    unique = unique_columns(model)
-    if set(target) == set(primary_key_of(model).columns):
-        target = (ROW_ID,)
+    key, unique = primary_key_of(model), unique_columns(model)
+    if set(query.unique_fields) in ({model._meta.pk}, set(key.fields)):
+        target: tuple[str, ...] = (ROW_ID,)
+    else:
+        target = tuple(map(column_key, query.unique_fields))
     if set(target) not in map(set, ((ROW_ID,), *unique)):
         raise ProgrammingError(
             f"{table.table}: no unique index covers exactly ({', '.join(target)}).\n"
