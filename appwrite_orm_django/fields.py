@@ -95,6 +95,8 @@ class RowIdField(_CharField[_SetId, _GetId]):
     """
 
     description = _("Appwrite row id")
+    #: Marks a key that has no column (``schema.keys``).
+    appwrite_row_id = True
     #: Whether the field is left out of a subclass that declares a primary key of its own.
     yields: bool = False
 
@@ -526,8 +528,16 @@ class _Relationship(models.ForeignKey[_Set, _Get]):
     def appwrite_column(self, key: str) -> Column:
         from appwrite_orm_django.schema.columns import Column
         from appwrite_orm_django.schema.definitions import Relation
+        from appwrite_orm_django.schema.errors import UnsupportedModel
+        from appwrite_orm_django.schema.keys import has_derived_ids
         from appwrite_orm_django.schema.names import column_key, table_id
 
+        if has_derived_ids(self.remote_field.model):
+            raise UnsupportedModel(
+                f"{self}: a relationship holds row ids, and the primary key of "
+                f"{self.remote_field.model._meta.label} is not the row's id.\n"
+                'Way out: give the field of that key db_column="$id", or use a ForeignKey.'
+            )
         other = self.remote_field.model._meta.db_table
         # The key must be unique among the relationships between the same two tables.
         far_key = column_key(f"{self.model._meta.db_table}_{key}")

@@ -26,6 +26,7 @@ from django.db.models.base import ModelBase
 from django.db.models.query_utils import DeferredAttribute
 
 from appwrite_orm_django.backend.aliases import appwrite_connection, is_appwrite
+from appwrite_orm_django.backend.keys import primary_key_of
 from appwrite_orm_django.backend.negative_keys import refuse_negative_key
 from appwrite_orm_django.backend.transactions.ends import BlockEnd, uncommitted
 from appwrite_orm_django.backend.transactions.log import key_of
@@ -85,8 +86,7 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
 
     It adds three fields: ``id`` (the row's ``$id``, generated when the object is created),
     ``created_at`` and ``updated_at`` (kept by the server, in milliseconds). Otherwise it is an
-    ordinary Django model. A model that declares another primary key has no ``id``: its key is the
-    row's ``$id``.
+    ordinary Django model. A model that declares another primary key has no ``id``.
 
     Class attributes:
         appwrite_permissions: permissions of the table, such as ``('read("any")',)``. Clients with
@@ -252,13 +252,21 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
         known = dict(zip(names, values, strict=False))
         # With another primary key this is another row. The key can be None, because a parent's row
         # is written before the object has its key.
-        return known if known.get(self._meta.pk.attname) in (None, self.pk) else {}
+        return (
+            known
+            if all(
+                known.get(field.attname) in (None, self.__dict__.get(field.attname))
+                for field in self._meta.pk_fields
+            )
+            else {}
+        )
 
     def _remember(self, attnames: Collection[str], using: str | None, end: BlockEnd | None) -> None:
         """Record these attributes' current values as the row's, if ``end``'s block commits."""
         known = self._known(using)
         known.update((name, self.__dict__[name]) for name in attnames if name in self.__dict__)
-        known[self._meta.pk.attname] = self.pk
+        for field in self._meta.pk_fields:
+            known[field.attname] = self.__dict__.get(field.attname)
         self.__dict__["_loaded"] = (tuple(known), tuple(known.values()), using, end)
         assigned = self._assigned_names().difference(attnames)
         if end is not None:
@@ -410,7 +418,7 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
         model = next(iter(fields.values())).model
         key = key_of(
             connection.table_ref(table_id(model._meta.db_table)),
-            codec_for(model._meta.pk).encode(self.pk),
+            primary_key_of(model).row_id(self.pk, connection.engine),
         )
         if key not in end.written:
             return

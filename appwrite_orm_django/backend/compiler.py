@@ -303,11 +303,12 @@ class SQLInsertCompiler(compiler.SQLInsertCompiler, SQLCompiler):
             return super().execute_sql(returning_fields)
         # Django sets the keys of new objects, but not of objects that already have one. Those would
         # keep the key of a row that does not exist.
-        pk = self.query.get_meta().pk
-        rows = super().execute_sql([*(returning_fields or ()), pk])
+        key: list[Any] = list(self.query.get_meta().pk_fields)
+        rows = super().execute_sql([*(returning_fields or ()), *key])
         for obj, row in zip(self.query.objs, rows, strict=True):
-            setattr(obj, pk.attname, row[-1])
-        return [row[:-1] for row in rows]
+            for field, value in zip(key, row[-len(key) :], strict=True):
+                setattr(obj, field.attname, value)
+        return [row[: -len(key)] for row in rows]
 
     def get_converters(self, expressions: Any) -> dict[int, Any]:
         return {}

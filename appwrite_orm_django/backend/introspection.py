@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.backends.base.introspection import BaseDatabaseIntrospection, FieldInfo, TableInfo
 
 from appwrite_orm_django.backend.values import ROW_ID
+from appwrite_orm_django.schema.names import KEY_INDEX
 
 if TYPE_CHECKING:
     from appwrite_orm_django.schema.definitions import Table
@@ -63,7 +64,7 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         ]  # fmt: skip
 
     def get_primary_key_columns(self, cursor: Any, table_name: str) -> list[str]:
-        return [ROW_ID]
+        return list(_key_columns(self._table(table_name)))
 
     def get_relations(self, cursor: Any, table_name: str) -> dict[str, tuple[str, str]]:
         # A foreign key is a plain column here, and a relationship column is not a foreign key.
@@ -75,7 +76,8 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         return []
 
     def get_constraints(self, cursor: Any, table_name: str) -> dict[str, dict[str, Any]]:
-        primary = _constraint((ROW_ID,), unique=True, primary_key=True)
+        table = self._table(table_name)
+        primary = _constraint(_key_columns(table), unique=True, primary_key=True)
         return {
             "primary": primary,
             **{
@@ -85,7 +87,8 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
                     kind=index.type,
                     orders=index.orders,
                 )
-                for index in self._table(table_name).indexes
+                for index in table.indexes
+                if index.key != KEY_INDEX
             },
         }
 
@@ -94,6 +97,12 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         from appwrite_orm_django.schema.from_server import read_table
 
         return read_table(self.connection.transport, self.connection.database_id, Table(table_id))
+
+
+def _key_columns(table: Table) -> tuple[str, ...]:
+    """Return the columns of a table's primary key: those of its own index, or the row's id."""
+    index = table.index(KEY_INDEX)
+    return (ROW_ID,) if index is None else index.columns
 
 
 def _constraint(

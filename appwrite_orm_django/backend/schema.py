@@ -33,8 +33,15 @@ from appwrite_orm_django.schema.definitions import Column, Database, Index, Tabl
 from appwrite_orm_django.schema.errors import NotAvailable
 from appwrite_orm_django.schema.from_models import table_for
 from appwrite_orm_django.schema.from_server import read_table_json
+from appwrite_orm_django.schema.keys import holds_row_ids, storage_field
 from appwrite_orm_django.schema.migrate import MAX_ROUNDS
-from appwrite_orm_django.schema.names import fill_table, replaced_key, replacement_key, trial_table
+from appwrite_orm_django.schema.names import (
+    KEY_INDEX,
+    fill_table,
+    replaced_key,
+    replacement_key,
+    trial_table,
+)
 from appwrite_orm_django.schema.plan import make_plan
 from appwrite_orm_django.schema.records import forget_table, read_records_of, with_encodings
 from appwrite_orm_django.schema.steps import (
@@ -140,6 +147,50 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         )
         self._drop(old)
         self._forget(old)
+
+    @ends_in_its_message
+    def add_key_columns(self, model: type[Model]) -> list[str]:
+        """
+        Give a table from before text keys had columns the column of its key, filled from the ids.
+
+        Foreign keys to such keys become as long as these. No other column is added or changed.
+
+        Returns:
+            The keys of the columns that were added or changed.
+        """
+        fields = [
+            field
+            for field in model._meta.local_concrete_fields
+            if storage_field(field).primary_key and not holds_row_ids(field)
+        ]
+        if not fields:
+            return []
+        live = self._live_table(model._meta.db_table)
+        if live is None:
+            return []
+        after = self._table(model)
+        there: dict[str, Column] = {}
+        for field in fields:
+            column, known = after.column(column_key(field)), live.column(column_key(field))
+            if column is None:
+                continue
+            if field.primary_key and known is None and live.index(KEY_INDEX) is None:
+                there[column.key] = column
+            elif known is not None and (known.size or 0) < (column.size or 0):
+                there[column.key] = known
+        if not there:
+            return []
+        before = replace(
+            after,
+            columns=tuple(
+                there.get(column.key, column)
+                for column in after.columns
+                if there.get(column.key) is not column
+            ),
+            indexes=tuple(index for index in after.indexes if index.key != KEY_INDEX),
+        )
+        self._change(before, after)
+        return list(there)
 
     # Fields
 

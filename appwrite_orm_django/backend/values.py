@@ -17,7 +17,8 @@ from django.db import models
 
 from appwrite_orm_django.backend import row_ids
 from appwrite_orm_django.client.queries import check_text
-from appwrite_orm_django.schema import names
+from appwrite_orm_django.schema import keys, names
+from appwrite_orm_django.schema.keys import storage_field as storage_field
 from appwrite_orm_django.schema.names import MAX_SCALED_DIGITS
 
 ROW_ID = "$id"
@@ -44,9 +45,9 @@ def column_key(field: models.Field[Any, Any]) -> str:
     """
     Return the key of the column that holds ``field``.
 
-    The primary key is always the row's ``$id``.
+    A primary key that is the row's ``$id`` has no other column.
     """
-    if field.primary_key:
+    if keys.is_row_id(field):
         return ROW_ID
     if field.column in SYSTEM_COLUMNS:
         return field.column
@@ -629,34 +630,13 @@ def page_storer(codec: Codec) -> Callable[[Any], Any] | None:
     return {FloatCodec: float, BooleanCodec: int}.get(type(codec), codec.stored)
 
 
-def storage_field(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
-    """Follow foreign keys to the field whose values this field's column holds."""
-    while field.remote_field is not None and getattr(field, "target_field", None) is not None:
-        field = field.target_field
-    return field
-
-
-def holds_row_ids(field: models.Field[Any, Any]) -> bool:
-    """
-    Return whether the column of a field holds row ids.
-
-    It does for a primary key, and for a foreign key to one.
-    """
-    while True:
-        if field.primary_key:
-            return True
-        if field.remote_field is None or getattr(field, "target_field", None) is None:
-            return False
-        field = field.target_field
-
-
 @lru_cache(maxsize=10_000)
 def codec_for(field: models.Field[Any, Any]) -> Codec:
     """Return the codec of a field. A foreign key has the codec of its target field."""
     target = storage_field(field)
     make = getattr(target, "appwrite_codec", None)
     codec = make() if make is not None else _codec_by_type(target)
-    return RowIdCodec(codec) if holds_row_ids(field) else codec
+    return RowIdCodec(codec) if keys.holds_row_ids(field) else codec
 
 
 def _codec_by_type(field: models.Field[Any, Any]) -> Codec:
@@ -684,8 +664,8 @@ def _is_narrow(field: models.Field[Any, Any]) -> bool:
 
     The element of an array has no column of its own to ask.
     """
-    if field.primary_key:
-        return False  # written as a row id
+    if keys.is_row_id(field):
+        return False
     # The first query asks once for each field: models are created without knowing their columns.
     from appwrite_orm_django.schema.columns import described_column
 

@@ -47,6 +47,7 @@ _KEPT = ("$id", "$createdAt", "$updatedAt", "$permissions")
 _BLOCK = 65_536
 
 Announce = Callable[[str], AbstractContextManager[Any]]
+RowId = Callable[[str, Mapping[str, Any]], str | None]
 #: Called with a table id and the number of rows just processed.
 Progress = Callable[[str, int], None]
 
@@ -193,6 +194,7 @@ def import_rows(
     lines: Iterable[bytes],
     *,
     tables: Sequence[str] | None = None,
+    row_id: RowId = lambda _table, _row: None,
     announce: Announce = nullcontext,
     progress: Progress = lambda _table, _rows: None,
 ) -> Imported:
@@ -205,6 +207,8 @@ def import_rows(
     Args:
         database: the database on the server; it must have every table of the file.
         tables: ids of the tables to import; None for all.
+        row_id: returns the id of a row that is derived from its columns, which another engine
+            derives in another way; None to keep the id.
         announce: returns the context manager for requests that write to a table, which invalidates
             the cache.
 
@@ -215,7 +219,7 @@ def import_rows(
         DataError: a value does not fit its column.
     """
     done = Imported()
-    batch = _Batch(transport, database, done, announce, progress)
+    batch = _Batch(transport, database, done, row_id, announce, progress)
     seen: Counter[str] = Counter()
     totals: Mapping[str, int] | None = None
     for number, line in enumerate(lines, 1):
@@ -259,10 +263,12 @@ class _Batch:
         transport: Transport,
         database: Database,
         done: Imported,
+        row_id: RowId,
         announce: Announce,
         progress: Progress,
     ) -> None:
         self._transport, self._database = transport, database
+        self._row_id = row_id
         self._done, self._announce, self._progress = done, announce, progress
         self.encodings: dict[str, dict[str, Encoding]] = {}
         self._table: Table | None = None
@@ -283,7 +289,9 @@ class _Batch:
         elif len(self._rows) == rows.MAX_BULK_ROWS or self._bytes + size > MAX_BATCH_BYTES:
             self.send()
         row = self._with_hidden_columns(self._table, row)
-        self._rows.append(self._as_here(row, number) if self._rewritten else row)
+        row = self._as_here(row, number) if self._rewritten else row
+        derived = self._row_id(table_id, row)
+        self._rows.append(row if derived is None else {**row, "$id": derived})
         self._bytes += size
 
     def _with_hidden_columns(self, table: Table, row: dict[str, Any]) -> dict[str, Any]:

@@ -306,7 +306,9 @@ def _with_key(model: type[models.Model], order: Sequence[str]) -> list[str]:
         kept.append(name)
         if name.removeprefix("-") in keys:
             return kept  # unique, so further fields have no effect
-    return [*kept, "-pk" if kept and kept[-1].startswith("-") else "pk"]
+    sign = "-" if kept and kept[-1].startswith("-") else ""
+    key = model._meta.pk_fields
+    return [*kept, *(f"{sign}{field.name if len(key) > 1 else 'pk'}" for field in key)]
 
 
 def _reverse(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from django.db import IntegrityError, NotSupportedError, connections, models, router
 
 from appwrite_orm_django.backend.aliases import is_appwrite
+from appwrite_orm_django.backend.keys import primary_key_of
 from appwrite_orm_django.backend.values import ROW_ID, codec_for, table_id
 from appwrite_orm_django.cache import invalidate
 from appwrite_orm_django.client import rows
@@ -79,6 +80,12 @@ class RelatedRows(Generic[_To]):
     """
 
     def __init__(self, instance: models.Model, model: type[_To], key: str) -> None:
+        if primary_key_of(model).is_derived:
+            raise NotSupportedError(
+                f"{instance._meta.label}.{key}: a relationship holds row ids, and the primary key of "
+                f"{model._meta.label} is not the row's id.\n"
+                'Give the field of the key db_column="$id".'
+            )
         self._instance = instance
         self._key = key
         self.model = model
@@ -89,7 +96,7 @@ class RelatedRows(Generic[_To]):
         row = rows.get_row(
             connection.transport,
             self._table(connection),
-            self._row_id(),
+            self._row_id(connection),
             [select([f"{self._key}.*"])],
         )
         return [self._decoded(related) for related in row[self._key]]
@@ -129,7 +136,7 @@ class RelatedRows(Generic[_To]):
         wanted = list(dict.fromkeys(encode(getattr(one, "pk", one)) for one in related))
         try:
             answer = rows.update_row(
-                connection.transport, table, self._row_id(), {self._key: wanted}
+                connection.transport, table, self._row_id(connection), {self._key: wanted}
             )
         finally:
             # The transport invalidates only this table, but the write changes the other one too.
@@ -138,7 +145,7 @@ class RelatedRows(Generic[_To]):
         if missing := [row_id for row_id in wanted if row_id.lower() not in there]:
             raise IntegrityError(
                 f"{table.table}.{self._key}: no rows with the ids {', '.join(missing[:10])}; the "
-                f"others were related to {self._row_id()}."
+                f"others were related to {self._row_id(connection)}."
             )
 
     set.alters_data = True  # type: ignore[attr-defined]
@@ -155,9 +162,9 @@ class RelatedRows(Generic[_To]):
     def _table(self, connection: DatabaseWrapper) -> TableRef:
         return connection.table_ref(table_id(self._instance._meta.db_table))
 
-    def _row_id(self) -> str:
-        encoded: str = codec_for(self._instance._meta.pk).encode(self._instance.pk)
-        return encoded
+    def _row_id(self, connection: DatabaseWrapper) -> str:
+        key = primary_key_of(type(self._instance))
+        return key.row_id(self._instance.pk, connection.engine)
 
     def _decoded(self, row: dict[str, Any]) -> Any:
         return codec_for(self.model._meta.pk).decode(row[ROW_ID])

@@ -26,9 +26,10 @@ from typing import Any, TypeAlias
 
 from django.db import models
 
-from .defaults import stored_field, with_defaults
+from .defaults import with_defaults
 from .definitions import INT64, Column
 from .errors import UnsupportedModel
+from .keys import holds_row_ids, is_row_id, storage_field
 from .names import MAX_LENGTH, MAX_SCALED_DIGITS, SYSTEM_COLUMNS, column_key
 
 __all__ = ["MAX_SCALED_DIGITS", "Column", "column_for", "key_for"]
@@ -45,8 +46,12 @@ Field: TypeAlias = "models.Field[Any, Any]"
 
 
 def key_for(field: Field) -> str | None:
-    """Return the key of a field's column: ``$id`` for the primary key, None without a column."""
-    if field.primary_key:
+    """
+    Return the key of a field's column, or None without a column.
+
+    It is ``$id`` for a primary key that is the row's id alone.
+    """
+    if is_row_id(field):
         return "$id"
     return None if field.column is None or field.many_to_many else column_key(field.column)
 
@@ -83,12 +88,15 @@ def described_column(field: Field, key: str) -> Column:
     Raises:
         UnsupportedModel: Appwrite has no column for the field.
     """
-    stored_as = stored_field(field)
+    stored_as = storage_field(field)
     column = (
         Column(key, "varchar", MAX_LENGTH)
-        if stored_as.primary_key
+        if holds_row_ids(field)
         else _by_type(field, stored_as, key)
     )
+    if stored_as.primary_key and stored_as is not field and column.type == "varchar":
+        # Foreign keys have had this size since before text keys had columns of their own.
+        column = replace(column, size=max(column.size or 0, MAX_LENGTH))
     return with_defaults(field, column if field.null else replace(column, required=True))
 
 

@@ -25,6 +25,7 @@ from django.db import models
 
 from .definitions import Column, Value
 from .errors import UnsupportedModel
+from .keys import holds_row_ids, storage_field
 from .limits import characters_of
 from .names import MAX_SCALED_DIGITS
 
@@ -115,10 +116,10 @@ def _is_expression(default: Any) -> bool:
 
 def _written(field: Field, value: Any) -> Value:
     """Return a value in the format of the backend's codecs, or None if it cannot be a default."""
-    stored_as = stored_field(field)
+    stored_as = storage_field(field)
     kind = stored_as.get_internal_type()
     write = _WRITTEN.get(kind)
-    if value is None or write is None or (stored_as.primary_key and kind not in _IDS):
+    if value is None or write is None or (holds_row_ids(field) and kind not in _IDS):
         return None
     # Imported late: the first read needs the columns of fields, most of which have no default.
     from appwrite_orm_django.client.operators import looks_like_operator
@@ -126,13 +127,6 @@ def _written(field: Field, value: Any) -> Value:
     written = write(stored_as, stored_as.to_python(value))
     # The server would interpret such a text as an operator in an update.
     return None if looks_like_operator(written) else written
-
-
-def stored_field(field: Field) -> Field:
-    """Return the field at the end of a chain of foreign keys, whose values they hold."""
-    while not field.primary_key and (target := getattr(field, "target_field", None)) is not None:
-        field = target
-    return field
 
 
 def _same(_field: Field, value: Any) -> Value:

@@ -37,8 +37,25 @@ class Computed:
         return self._text
 
 
-#: A value, a list for an array column, or a computed value.
-Fill = Value | list[Any] | Computed
+@dataclass(frozen=True, slots=True)
+class RowIds:
+    """
+    Stands for the values of the row ids: each row gets that of its own id in a new column.
+
+    Attributes:
+        encoding: the encoding of the ids.
+    """
+
+    encoding: Encoding
+
+    @property
+    def column(self) -> Column:
+        """Return the ids as a column."""
+        return Column("$id", "varchar", 36, encoding=self.encoding)
+
+
+#: A value, a list for an array column, a computed value, or the ids of the rows.
+Fill = Value | list[Any] | Computed | RowIds
 
 
 def value_of(fill: Fill) -> Any:

@@ -11,7 +11,7 @@ from appwrite_orm_django.engines import MARIADB, Engine
 from appwrite_orm_django.schema import rows
 from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.apply.work import Keys, Work
-from appwrite_orm_django.schema.definitions import Column, Hidden, Index
+from appwrite_orm_django.schema.definitions import Column, Hidden, Index, RowIds
 from appwrite_orm_django.schema.steps import (
     CreateColumn,
     CreateIndex,
@@ -74,6 +74,10 @@ class _Rehearsed(Work):
 
     def fill(self, table: str, key: str, value: Any, *, only_older: bool) -> None:
         rows.fill(self.transport, self.ref(table), key, value, engine=self.engine)
+
+    def fill_ids(self, table: str, column: Column, ids: RowIds) -> None:
+        # As for copies.
+        return
 
     def fill_unique(self, table: str, hidden: Sequence[Hidden]) -> None:
         # As for copies; the preflight has looked for duplicates.

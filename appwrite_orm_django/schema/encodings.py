@@ -16,11 +16,18 @@ from typing import Any, TypeAlias
 from django.db import models
 
 from .definitions import TEXT_TYPES, Column, Encoding
+from .keys import has_derived_ids, holds_row_ids
 from .names import MAX_SCALED_DIGITS, table_id
 
 Field: TypeAlias = "models.Field[Any, Any]"
 
 TEXT = Encoding("text")
+
+#: Kinds of values of which case is a part. Ids that differ by case alone exclude each other.
+_CASE_MATTERS = frozenset({"binary", "json"})
+
+#: The encoding of row ids that are derived from several columns.
+COMPOSITE_KEY = Encoding("composite key")
 
 _KINDS = {
     **dict.fromkeys(
@@ -63,6 +70,8 @@ _RECORDED = re.compile(
 
 def encoding_of(field: Field) -> Encoding:
     """Return the encoding of a field's values, or of the elements of an array, by its codec."""
+    if isinstance(field, models.CompositePrimaryKey):
+        return COMPOSITE_KEY
     stored_as, row_id, target = _storage_of(field)
     codec = getattr(stored_as, "appwrite_codec", None)
     kind = stored_as.get_internal_type()
@@ -87,15 +96,34 @@ def _storage_of(field: Field) -> tuple[Field, bool, str]:
     The result is the field whose values the column holds, whether they are row ids, and the id of
     the table that a foreign key points to.
     """
-    row_id, target = field.primary_key, ""
+    row_id, target = holds_row_ids(field), ""
     while (
         field.remote_field is not None
         and (pointed_to := getattr(field, "target_field", None)) is not None
     ):
         field = pointed_to
-        row_id = row_id or field.primary_key
         target = target or (table_id(field.model._meta.db_table) if field.primary_key else "")
     return field, row_id, target
+
+
+def may_be_row_ids(encoding: Encoding) -> bool:
+    """Return whether some values of a key with a column are the ids of their rows."""
+    return encoding.kind not in _CASE_MATTERS
+
+
+def id_encoding_of(model: type[models.Model]) -> Encoding:
+    """
+    Return the encoding of the row ids of a model's table.
+
+    Values of a key with a column are their own ids if they have the form of a row id. Digests of
+    documents and bytes are those of no other type.
+    """
+    encoding = encoding_of(model._meta.pk)
+    if encoding.kind in ("text", "composite key") or not has_derived_ids(model):
+        return encoding
+    if not may_be_row_ids(encoding):
+        return Encoding(f"{encoding.kind} digest")
+    return replace(encoding, row_id=True)
 
 
 def plain(column: Column) -> Encoding:

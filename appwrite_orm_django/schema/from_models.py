@@ -13,8 +13,8 @@ from django.db import models, router
 from appwrite_orm_django.engines import MARIADB, Engine
 
 from .columns import column_for
-from .definitions import Column, Database, Fill, Table
-from .encodings import encoding_of
+from .definitions import Column, Database, Fill, RowIds, Table
+from .encodings import encoding_of, id_encoding_of, may_be_row_ids
 from .errors import UnsupportedModel
 from .indexes import indexes_for
 from .limits import check_table
@@ -101,7 +101,7 @@ def table_for(
         indexes,
         frozenset(spelled_out(getattr(with_permissions, "appwrite_permissions", ()))),
         bool(getattr(with_permissions, "appwrite_row_security", False)),
-        id_encoding=encoding_of(model._meta.pk),
+        id_encoding=id_encoding_of(model),
     )
     check_table(table, engine)
     return table, notes
@@ -137,6 +137,13 @@ def _has_table(model: Model) -> bool:
     return options.managed and not options.proxy and not options.swapped and not options.abstract
 
 
+def _fill(field: models.Field[Any, Any], fill_of: FillOf | None) -> Fill:
+    if not field.primary_key:
+        return None if fill_of is None else fill_of(field)
+    # Rows that are older than the column of the key have ids that are keys.
+    return RowIds(id_encoding_of(field.model)) if may_be_row_ids(encoding_of(field)) else None
+
+
 def columns_of(model: Model, fill_of: FillOf | None = None) -> tuple[Column, ...]:
     """
     Return the columns that a model's table needs besides the server's own.
@@ -169,7 +176,5 @@ def columns_of(model: Model, fill_of: FillOf | None = None) -> tuple[Column, ...
                 "because its column is $id on the server."
             )
         if column is not None:
-            columns[column.key.lower()] = (
-                column if fill_of is None else replace(column, fill=fill_of(field))
-            )
+            columns[column.key.lower()] = replace(column, fill=_fill(field, fill_of))
     return tuple(columns.values())

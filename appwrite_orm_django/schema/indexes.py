@@ -19,8 +19,9 @@ from appwrite_orm_django.engines import MARIADB, Engine
 
 from .definitions import Column, Index
 from .errors import UnsupportedModel
+from .keys import has_derived_ids, key_fields
 from .limits import index_lengths
-from .names import index_key
+from .names import KEY_INDEX, index_key
 from .unique import local_key, wanted_unique
 
 Model = type[models.Model]
@@ -64,6 +65,7 @@ def indexes_for(
         *_unique_indexes(model, unique_together, constraints, engine, notes, refused),
         *_named_indexes(model, meta.indexes if indexes is None else indexes, notes, refused),
         *_field_indexes(model, refused),
+        *_key_indexes(model),
     ]
     chosen: dict[tuple[str, ...], Index] = {}
     # Unique indexes come before plain ones, because they serve queries just as well.
@@ -178,6 +180,14 @@ def _field_indexes(model: Model, refused: list[UnsupportedModel]) -> Iterator[In
                 refused.append(error)
                 continue
             yield Index(_index_name(f"{key.lstrip('$')}_idx"), "key", (key,))
+
+
+def _key_indexes(model: Model) -> Iterator[Index]:
+    """Yield the index for orders and comparisons by a primary key that is not the row's id."""
+    if has_derived_ids(model):
+        yield Index(
+            KEY_INDEX, "key", tuple(local_key(model, field.name) for field in key_fields(model))
+        )
 
 
 def _unchecked_constraints(model: Model, constraints: Iterable[BaseConstraint]) -> list[str]:

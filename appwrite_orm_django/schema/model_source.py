@@ -32,6 +32,7 @@ from .encodings import as_recorded, hidden, plain
 from .errors import SchemaTooLarge
 from .limits import index_lengths
 from .names import (
+    KEY_INDEX,
     MAX_LENGTH,
     MAX_SCALED_DIGITS,
     MIGRATIONS_TABLE,
@@ -192,7 +193,9 @@ class _Body:
         # Django would treat two fields named "id" as the same column.
         self._has_id = table.column("id") is not None
         self._key = _key_call(table.id_encoding)
-        if self._has_id:
+        # Declaring another primary key leaves out the ``id`` of ``AppwriteModel``.
+        self._has_own_key = table.index(KEY_INDEX) is not None
+        if self._has_id and not self._has_own_key:
             self.uses |= set() if self._key else {"RowIdField"}
             self._fields["$id"] = "row_id"
         self._comments: list[str] = []
@@ -217,11 +220,11 @@ class _Body:
         if table.row_security:
             yield "    appwrite_row_security = True"
             yield "    permissions = PermissionsField()"
-        if self._has_id:
+        if self._has_id and not self._has_own_key:
             yield "    id = None"
             key = _Call("RowIdField", {"editable": False}) if self._key is None else self._key
             yield f"    row_id = {replace(key, options={'db_column': '$id', **key.options})}"
-        elif self._key is not None:
+        elif self._key is not None and not self._has_own_key:
             yield f"    id = {self._key}"
         for name, call in self._calls:
             yield f"    {name} = {call}"
@@ -298,6 +301,9 @@ class _Body:
         ):
             self._comments.append(f"The index {index.key} {index} is left to the server.")
             return
+        if index.key == KEY_INDEX:
+            self._set_key(index)
+            return
         if len(index.columns) == 1 and not index.orders and self._as_option(table, index):
             return
         descending = [order == "DESC" for order in index.orders] or [False] * len(index.columns)
@@ -316,6 +322,19 @@ class _Body:
             options += f", type={index.type!r}" if index.type != "key" else ""
             options += f", lengths={list(index.lengths)!r}" if index.lengths else ""
             self._meta.append(("indexes", f"AppwriteIndex({options})"))
+
+    def _set_key(self, index: Index) -> None:
+        """Make the fields of an index the primary key, from which row ids are derived."""
+        names = [self._fields[key] for key in index.columns]
+        if len(names) > 1:
+            self._calls.append(("pk", _Call("CompositePrimaryKey", {}, repr(names)[1:-1])))
+            return
+        self._calls = [
+            (name, replace(call, options={**call.options, "primary_key": True}))
+            if name == names[0]
+            else (name, call)
+            for name, call in self._calls
+        ]
 
     def _as_option(self, table: Table, index: Index) -> bool:
         """Make an index an option of its field and return True, if the field has such an option."""

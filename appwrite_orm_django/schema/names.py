@@ -9,7 +9,11 @@ keys ``a.b`` and ``ab`` would share one SQL column.
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from django.db.backends.utils import names_digest
@@ -40,6 +44,9 @@ SYSTEM_COLUMNS = frozenset({"$id", "$sequence", "$createdAt", "$updatedAt", "$pe
 HIDDEN_COLUMNS = re.compile(r"unique__.+_[0-9a-f]{8}")
 _MOVED_FROM = "Moved from "
 
+#: The key of the index over the columns of a primary key that is not the row's id.
+KEY_INDEX = "pkey"
+
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,35}")
 
 #: Decimals of at most this many digits are stored as scaled integers: 64 bits hold them all.
@@ -48,6 +55,8 @@ MAX_SCALED_DIGITS = 18
 #: The largest integer key, of 53 bits, which is the largest that JavaScript clients can hold.
 MAX_INTEGER = 2**53 - 1
 _INTEGER_WIDTH = 16
+
+_DERIVED = re.compile(r"key\.[a-z2-7]{32}", re.IGNORECASE)
 
 
 @lru_cache(maxsize=10_000)
@@ -176,6 +185,32 @@ def check_text(value: str) -> str:
         "an Appwrite row id consists of A-Z, a-z, 0-9, '.', '-' and '_' and starts with a letter "
         f"or a digit, got {value[:100]!r}"
     )
+
+
+def derived_id(parts: Sequence[Sequence[str]]) -> str:
+    """
+    Return the row id for the values of a key that are no row ids themselves.
+
+    It is ``key.`` and a digest of 160 bits in base 32, 36 characters in all.
+
+    Args:
+        parts: for each value its kind and a text, the same for values that are equal.
+
+    >>> derived_id([["text", "path/to/file/"]])
+    'key.3c253faoe52stlwbqpr3cafpzf7bzwrj'
+    """
+    content = json.dumps(parts, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(content, digest_size=20).digest()
+    return f"key.{base64.b32encode(digest).decode().lower()}"
+
+
+def is_its_own_id(text: str) -> bool:
+    """
+    Return whether a text key is the id of its row.
+
+    A text that looks like a derived id is not, so that no two keys share an id.
+    """
+    return ID.fullmatch(text) is not None and _DERIVED.fullmatch(text) is None
 
 
 def encode_integer(value: int) -> str:

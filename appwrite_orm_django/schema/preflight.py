@@ -13,7 +13,7 @@ from appwrite_orm_django.engines import Engine
 from . import rows
 from .comparison import narrows
 from .conversion import CannotConvert, convert
-from .definitions import Column, Hidden, Index, value_of
+from .definitions import Column, Hidden, Index, RowIds, value_of
 from .errors import DuplicateRows, UnconvertibleRows, missing_values
 from .names import copies_prefix, is_hidden
 from .records import ROW_ID
@@ -99,8 +99,8 @@ def refuse(
             if not rows.has_rows(transport, ref):
                 continue
             constants = {key[1]: _given(new[key]) for key in keys if key in new}
-            if None in constants.values():
-                continue  # rows without a value are not duplicates
+            if None in constants.values() or _names_rows(constants):
+                continue  # rows without a value are not duplicates, and ids are unique
         converters = {key[1]: _converter(replaced[key]) for key in keys if key in replaced}
         converters |= {key[1]: _filler(filled[key]) for key in keys if key in filled}
         refuse_duplicates(
@@ -118,6 +118,8 @@ def refuse(
             converters = {key[1]: _converter(replaced[key]) for key in reads if key in replaced}
             converters |= {key[1]: _filler(filled[key]) for key in reads if key in filled}
             constants = {key[1]: _given(new[key]) for key in reads if key in new}
+            if _names_rows(constants):
+                continue  # checked when the values are written
             _refuse_equal(
                 transport,
                 TableRef(plan.database, step.table),
@@ -172,6 +174,10 @@ def _refuse_equal(
             break
     if found:
         raise equal_rows(table.table, hidden, found[: rows.MAX_SHOWN])
+
+
+def _names_rows(constants: Mapping[str, Any]) -> bool:
+    return any(isinstance(value, RowIds) for value in constants.values())
 
 
 def _becomes_required(step: ChangeColumn) -> bool:
@@ -229,6 +235,9 @@ def _refuse_missing(
             key = now[step.table].get(step.before.key, step.before.key)
             column, count = step.after, rows.count_without_value(transport, ref, key)
         else:
+            continue
+        if count and isinstance(column.fill, RowIds):
+            rows.refuse_unconvertible(transport, ref, column.fill.column, column)
             continue
         value = _fitting(step.table, column) if count else None
         rows.refuse_operator_default(ref, column.key, value, engine)

@@ -38,7 +38,7 @@ from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.engines import MARIADB, Engine
 
 from .conversion import CannotConvert, convert, convert_one, has_equals, meaning
-from .definitions import Column, Encoding
+from .definitions import Column, Encoding, RowIds
 from .encodings import of_column
 from .errors import DuplicateRows, UnconvertibleRows
 from .from_server import read_index
@@ -308,6 +308,13 @@ def copy(
                 f"{error}\n"
                 "No value was lost. Correct the rows and run the migration again."
             ) from error
+
+
+def copy_ids(transport: Transport, table: TableRef, ids: RowIds, column: Column) -> None:
+    """Write the value of each row's id into a column, unless the row has a value there."""
+    for page in pages(transport, table, ["$id"], is_null(column.key)):
+        values = [(convert(row["$id"], ids.column, column), [row["$id"]]) for row in page]
+        _write(transport, table, column.key, values)
 
 
 def _write(

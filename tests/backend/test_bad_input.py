@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, OperationalError, ProgrammingError
+from django.db import DatabaseError, IntegrityError, OperationalError, ProgrammingError
 
 from appwrite_orm_django.client import databases, tables
 from tests import real
@@ -268,3 +268,23 @@ class TestServer:
         with server(behave) as endpoint:
             connect(HOST=endpoint, OPTIONS=ONCE)
             assert 'DATABASES["appwrite"]["HOST"]' in refused(WORK["list"])
+
+
+@pytest.mark.django_db(databases=["appwrite"], transaction=True)
+def test_nulls_are_refused_after_all_values_are_prepared():
+    """As by a database, which sees no statement before Django has prepared it."""
+    with pytest.raises(ValueError, match="expected a number but got 'many'"):
+        Book.objects.create(title=None, author_id="a", pages="many")
+    with pytest.raises(ValueError, match="expected a number but got 'many'"):
+        Book.objects.bulk_create(
+            [Book(title=None, author_id="a"), Book(title="b", author_id="a", pages="many")]
+        )
+    with pytest.raises(ValueError, match="expected a number but got 'many'"):
+        Book.objects.filter(pk="a").update(title=None, pages="many")
+    for write in (
+        lambda: Book.objects.create(title=None, author_id="a"),
+        lambda: Book.objects.bulk_create([Book(title="b", author_id="a"), Book(author_id=None)]),
+        lambda: Book.objects.filter(pk="a").update(title=None, pages=2),
+    ):
+        with pytest.raises(IntegrityError, match="may not be null"):
+            write()

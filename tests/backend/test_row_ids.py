@@ -2,14 +2,12 @@ import operator
 from contextlib import nullcontext
 
 import pytest
-from django.db import NotSupportedError, connections, models, transaction
+from django.db import NotSupportedError, connections, transaction
 from django.db.models import F
-from django.test.utils import isolate_apps
 from hypothesis import given
 from hypothesis import strategies as st
 
 from appwrite_orm_django.backend import row_ids
-from appwrite_orm_django.backend.values import codec_for
 from tests.library.models import Numbered
 
 COMPARISONS = {
@@ -151,20 +149,3 @@ def test_negative_constants_lie_below_every_key():
         found = Numbered.objects.filter(pk__range=(bound, 10)).values_list("pk", flat=True)
         assert list(found) == [key for key in every if bound <= key <= 10]
         assert Numbered.objects.filter(pk__in=[bound, 300]).count() == 1 + (bound in every)
-
-
-@isolate_apps("tests.library")
-@pytest.mark.parametrize(
-    "key", [models.DecimalField(max_digits=6, decimal_places=2), models.FloatField()]
-)
-def test_keys_that_are_not_padded_are_compared_here(key):
-    """As text, 10 comes before 9."""
-    key.primary_key = True
-
-    class Measured(models.Model):
-        id = key
-
-        class Meta:
-            app_label = "library"
-
-    assert not codec_for(Measured._meta.pk).orders

@@ -636,10 +636,9 @@ def test_ids_that_read_the_same_stay(transport):
     migrate(transport, database(first))
     objects(first).create(pk=UUID(int=7))
     plan = plan_for(transport, database(second))
-    assert [str(step) for step in plan.steps] == [
+    assert [str(step) for step in plan.steps if isinstance(step, ReadOtherwise)] == [
         "row ids of library_thing read as text instead of uuid"
     ]
-    assert isinstance(plan.steps[0], ReadOtherwise)
     assert not plan.destructive
     migrate(transport, database(second))
     assert [one.pk for one in objects(second).all()] == [str(UUID(int=7))]

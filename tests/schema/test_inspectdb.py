@@ -395,7 +395,6 @@ def test_columns_are_the_fields_that_they_are_recorded_as(isolated):
     [
         (Encoding("uuid"), "    id = models.UUIDField(primary_key=True)"),
         (Encoding("date", row_id=True), "    id = models.DateField(primary_key=True)"),
-        (Encoding("decimal", 2, row_id=True), "    id = models.DecimalField(primary_key=True, max_digits=18, decimal_places=2)"),
         (Encoding("text"), None),
     ],
 )  # fmt: skip

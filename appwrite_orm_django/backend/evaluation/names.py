@@ -97,7 +97,7 @@ def with_row_ids(
     if not before:
         return sql, tables
     names = {table.row_id_column.name for table in tables.values()}
-    if len(names) == 1 and "AS" not in before:
+    if len(names) == 1 and "AS" not in before and all(one.has_row_id for one in tables.values()):
         name = _quoted(names.pop())
         return _QUOTES.sub(lambda part: name if _is_row_id(part) else part[0], sql), tables
     if tables and any(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import DataError, NotSupportedError
 from django.db.models import Field, ForeignKey, Model, OneToOneRel
-from django.db.models.expressions import Col
+from django.db.models.expressions import Col, ColPairs
 from django.db.models.sql import AggregateQuery, Query
 from django.db.models.sql.constants import INNER, LOUTER
 from django.db.models.sql.where import AND, ExtraWhere
@@ -108,6 +108,8 @@ def _computed(sqlite_compiler: Any) -> Iterator[str]:
         selected = [expression for expression, _, _ in sqlite_compiler.select]
     for expression in selected:
         field = getattr(expression, "_output_field_or_none", None)
+        if type(expression) is ColPairs:
+            continue
         # A column that is selected unchanged is described with its table.
         if type(expression) is not Col or field is not expression.target:
             yield "" if field is None else definition_of(field)
@@ -372,7 +374,9 @@ def _plan_with_slice(compiler: Compiler, whole: LocalQuery) -> LocalQuery | None
     page = None
     if len(same) > 1:
         # Rows fetched for a join with the same table must not be taken for rows of the page.
-        page = Page(number, query.get_meta().pk.column)
+        if len(query.get_meta().pk_fields) > 1:
+            return None
+        page = Page(number, query.get_meta().pk.column, column_key(query.get_meta().pk))
         unsliced.where.add(ExtraWhere([page.condition(alias)], ()), AND)
     sqlite_compiler = unsliced.get_compiler(connection=compiler.connection.local_database)
     sql, params = _compile(sqlite_compiler)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import NotSupportedError
 from django.db.models import Model
+from django.db.models.expressions import ColPairs
 
 from appwrite_orm_django.backend.commands import Condition, Membership
 from appwrite_orm_django.backend.evaluation.commands import Fetch, Link, LocalQuery
@@ -125,6 +126,7 @@ class Page:
 
     fetch: int
     pk_column: str
+    pk_key: str
     table: ClassVar[str] = "appwrite page"
 
     def condition(self, alias: str) -> str:
@@ -267,7 +269,7 @@ class Run:
             if link.source == number
         }
         if self.program.page is not None and self.program.page.fetch == number:
-            kept.add(ROW_ID)
+            kept.add(self.program.page.pk_key)
         return Brought(values={key: {} for key in kept})
 
     def _fetch(self, fetch: Fetch, keys: Iterable[str], brought: Brought, loader: Loader) -> None:
@@ -308,13 +310,15 @@ class Run:
             self.description = cursor.description
         if compiler is None:
             return rows
-        width = compiler.col_count
-        if len(self.description) > width:
-            rows = [row[:width] for row in rows]
         if _prepares_no_select(compiler):
             expressions = list(compiler.query.annotation_select.values())
         else:
-            expressions = [expression for expression, _, _ in compiler.select[:width]]
+            selected = compiler.select[: compiler.col_count]
+            expressions = [expression for expression, _, _ in selected]
+        # The columns of a composite key are one expression.
+        width = sum(len(one) if type(one) is ColPairs else 1 for one in expressions)
+        if len(self.description) > width:
+            rows = [row[:width] for row in rows]
         converters = compiler.get_converters(expressions)
         return self._converted(rows, converters) if converters else rows
 

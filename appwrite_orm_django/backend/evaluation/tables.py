@@ -68,14 +68,24 @@ class LocalTable:
 
     @cached_property
     def row_id_column(self) -> LocalColumn:
-        """The column with the row's ``$id``; the one called ``$id`` if there are two."""
-        return next(column for column in reversed(self.columns) if column.key == ROW_ID)
+        """
+        The column with the row's ``$id``; the one called ``$id`` if there are two.
+
+        If row ids are derived from other columns, it is not among those of the table.
+        """
+        own = (column for column in reversed(self.columns) if column.key == ROW_ID)
+        return next(own, LocalColumn(ROW_ID, ROW_ID, "varchar(36)", None, None))
+
+    @property
+    def has_row_id(self) -> bool:
+        """Whether one of its columns has the row's ``$id``."""
+        return self.row_id_column in self.columns
 
     @cached_property
     def with_row_id(self) -> LocalTable:
         """The same table with a further column for the row's id, called ``$id``."""
         row_id = self.row_id_column
-        if row_id.name == ROW_ID:
+        if self.has_row_id and row_id.name == ROW_ID:
             return self
         declaration = row_id.declaration.removesuffix(NUMBERED)
         more = replace(row_id, name=ROW_ID, declaration=declaration, is_key=False, is_rowid=False)

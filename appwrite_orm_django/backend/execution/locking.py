@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import NotSupportedError
 from django.db.models import sql
-from django.db.models.expressions import Col
+from django.db.models.expressions import Col, ColPairs
 from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.backend.commands import GetRow, ListRows
-from appwrite_orm_django.backend.values import codec_for, table_id
+from appwrite_orm_django.backend.keys import PrimaryKey, primary_key_of
+from appwrite_orm_django.backend.values import table_id
 from appwrite_orm_django.client.errors import WriteRefused
 
 if TYPE_CHECKING:
@@ -101,21 +102,20 @@ def read(command: Command, connection: Connection, select: Sequence[Any]) -> lis
     transaction = connection.transaction
     if transaction is None:
         return connection.load_rows(command)
-    primary_keys = [
-        (position, expression)
-        for position, (expression, _, _) in enumerate(select)
-        if type(expression) is Col and expression.target.primary_key
-    ]
+    primary_keys = _primary_keys(select)
     locked: set[Key] = set()
     for _ in range(_ATTEMPTS):
         with transaction.locking() as looked_at:
             rows = connection.load_rows(command)
         found = set() if primary_keys else set(looked_at)
-        for position, column in primary_keys:
-            table = connection.table_ref(table_id(column.target.model._meta.db_table))
-            encode = codec_for(column.target).encode
+        for key, positions in primary_keys:
+            table = connection.table_ref(table_id(key.fields[0].model._meta.db_table))
             found.update(
-                key_of(table, encode(row[position])) for row in rows if row[position] is not None
+                key_of(
+                    table, key.row_id(values if len(values) > 1 else values[0], connection.engine)
+                )
+                for row in rows
+                if None not in (values := tuple(row[position] for position in positions))
             )
         transaction.lock(found)
         # The answer of a join or a subquery may depend on rows that are not locked, and another
@@ -131,3 +131,23 @@ def read(command: Command, connection: Connection, select: Sequence[Any]) -> lis
         f"match, {_ATTEMPTS} times in a row.\nNothing of the block was written; run the block "
         "again."
     )
+
+
+def _primary_keys(select: Sequence[Any]) -> list[tuple[PrimaryKey, list[int]]]:
+    """Return the primary keys among the selected columns, with the positions of their fields."""
+    columns = (
+        column
+        for expression, _, _ in select
+        for column in (expression if type(expression) is ColPairs else (expression,))
+    )
+    positions: dict[str, dict[Any, int]] = {}
+    for position, column in enumerate(columns):
+        if type(column) is Col:
+            positions.setdefault(column.alias, {}).setdefault(column.target, position)
+    found = []
+    for of_alias in positions.values():
+        for model in dict.fromkeys(field.model for field in of_alias if hasattr(field, "model")):
+            key = primary_key_of(model)
+            if of_alias.keys() >= set(key.fields):
+                found.append((key, [of_alias[field] for field in key.fields]))
+    return found

@@ -28,14 +28,12 @@ from appwrite_orm_django.backend.planning.reads import Aggregate, aggregate, kee
 from appwrite_orm_django.backend.planning.where import Scope
 from appwrite_orm_django.backend.values import (
     MAX_SCALED_DIGITS,
-    ROW_ID,
     Codec,
     DurationCodec,
     FloatCodec,
     IntegerCodec,
     OutOfRange,
     ScaledDecimalCodec,
-    column_key,
 )
 from appwrite_orm_django.client.queries import Query
 
@@ -91,11 +89,9 @@ class Groups:
 
         If the row id is among the columns, the other columns of that row follow from it.
         """
-        whole = {column.alias for column in columns if column_key(column.target) == ROW_ID}
+        whole = {column.alias for column in columns if column.target.primary_key}
         kept = [
-            column
-            for column in columns
-            if column.alias not in whole or column_key(column.target) == ROW_ID
+            column for column in columns if column.alias not in whole or column.target.primary_key
         ]
         for column in kept:
             self.sources.codec(column)

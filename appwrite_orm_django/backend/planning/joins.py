@@ -36,6 +36,7 @@ from appwrite_orm_django.backend.values import (
     column_key,
     table_id,
 )
+from appwrite_orm_django.schema.keys import is_row_id
 
 if TYPE_CHECKING:
     from django.db.models.sql import Query
@@ -263,7 +264,7 @@ class Sources:
             if (
                 unique
                 and not field.null
-                and not field.primary_key
+                and not is_row_id(field)
                 and field.get_internal_type() not in LONG_TEXT
             ):
                 yield alias, field

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db.models import Avg, CharField, Count, Max, Min, Sum, TextField
-from django.db.models.expressions import Col, OrderBy, Ref, Star, Value
+from django.db.models.expressions import Col, ColPairs, OrderBy, Ref, Star, Value
 
 from appwrite_orm_django.backend.commands import (
     Command,
@@ -22,6 +22,7 @@ from appwrite_orm_django.backend.commands import (
     Outputs,
 )
 from appwrite_orm_django.backend.decoding import definition_of
+from appwrite_orm_django.backend.keys import primary_key_of
 from appwrite_orm_django.backend.planning import periods, where
 from appwrite_orm_django.backend.planning.where import Scope
 from appwrite_orm_django.backend.values import (
@@ -153,9 +154,23 @@ def orders_for(ordering: Iterable[OrderBy], alias: str, scope: Scope) -> tuple[O
         if not codec.orders or (unlike_server and not key.startswith("$")):
             return None
         orders.setdefault(key, Order(key, bool(order_by.descending), codec.is_text))
-        if key == ROW_ID:
+        if expression.target.primary_key:
             break  # unique, so further columns do not matter
     return tuple(orders.values())
+
+
+#: The row's ``$id`` as a column, for tables whose primary key is another one.
+_ROW_ID: CharField[Any, Any] = CharField(max_length=36, db_column=ROW_ID)
+_ROW_ID.set_attributes_from_name("row_id")
+
+
+def row_id_of(query: Query) -> Col:
+    """Return the column with the row ids of a query's base table."""
+    alias, model = query.get_initial_alias(), query.get_meta().model
+    if primary_key_of(model).is_derived:
+        return Col(alias, _ROW_ID)
+    column: Col = model._meta.pk.get_col(alias)
+    return column
 
 
 def single_table_read(
@@ -182,6 +197,7 @@ def single_table_read(
         raise EmptyResultSet
     if not exact:
         return None
+    is_whole = outputs is not None
     if outputs is None:
         summary = _summary(query, select, ordering, table, condition, scope)
         if summary is not None:
@@ -190,7 +206,7 @@ def single_table_read(
     orders = orders_for(ordering, scope.alias, scope)
     if orders is None or outputs is None:
         return None
-    if query.distinct and not any(output.key == ROW_ID for output in outputs):
+    if query.distinct and not (is_whole or _has_key(select, outputs)):
         return None
     limit = None if query.high_mark is None else query.high_mark - query.low_mark
     row_id = only_row_id(condition)
@@ -199,8 +215,19 @@ def single_table_read(
     return ListRows(table, condition, orders, outputs, query.low_mark, limit)
 
 
+def _has_key(select: Sequence[Any], outputs: Sequence[Output]) -> bool:
+    """Return whether a selection differs from row to row, because it has the primary key."""
+    return any(output.key == ROW_ID for output in outputs) or any(
+        type(expression) is Col and expression.target.primary_key for expression in select
+    )
+
+
 def _outputs(select: Sequence[Any], scope: Scope) -> Outputs | None:
-    outputs = [output_for(expression, scope.alias, scope.connection) for expression in select]
+    outputs = [
+        output_for(column, scope.alias, scope.connection)
+        for expression in select
+        for column in (expression if type(expression) is ColPairs else (expression,))
+    ]
     return None if None in outputs else Outputs(output for output in outputs if output is not None)
 
 

@@ -107,8 +107,8 @@ def _count_of_distinct(compiler: Compiler) -> ServerQuery | None:
     inner.distinct = False
     if not _can_group(compiler, inner):
         return None
-    pk = inner.get_meta().pk.get_col(inner.get_initial_alias())
-    return _command(compiler, inner, [Count(pk, distinct=True)], [], grouped=True)
+    row_id = reads.row_id_of(inner)
+    return _command(compiler, inner, [Count(row_id, distinct=True)], [], grouped=True)
 
 
 def _can_group(compiler: Compiler, query: Query) -> bool:

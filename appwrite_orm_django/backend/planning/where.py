@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,11 @@ from django.db.models.sql.where import AND, OR, NothingNode, WhereNode
 from appwrite_orm_django.backend.commands import Condition, Membership, ValuesOf
 from appwrite_orm_django.backend.cross_database import refuse_other_databases
 from appwrite_orm_django.backend.decoding import definition_of
+from appwrite_orm_django.backend.keys import PrimaryKey, primary_key_of
 from appwrite_orm_django.backend.negative_keys import is_negative_key
 from appwrite_orm_django.backend.planning.subqueries import is_correlated
 from appwrite_orm_django.backend.values import (
+    ROW_ID,
     Codec,
     DateCodec,
     DateTimeCodec,
@@ -414,9 +416,55 @@ def _beyond_every_value(
 def _comparison(operator: str) -> Translator:
     def translate(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
         operand = _operand(lookup, scope)
-        return UNKNOWN if operand is None else _in_order(scope, operator, *operand, truth_value)
+        if operand is None:
+            return UNKNOWN
+        if operator == "equal" and (key := _derived_key(scope, lookup.lhs)) is not None:
+            return _key_is_among(key, [(operand[2],)], truth_value, scope)
+        return _in_order(scope, operator, *operand, truth_value)
 
     return translate
+
+
+def _derived_key(scope: Scope, *columns: Any) -> PrimaryKey | None:
+    """Return the primary key that consists of these columns if row ids are derived from it."""
+    if not all(in_scope(column, scope) for column in columns):
+        return None
+    key = primary_key_of(columns[0].target.model)
+    is_whole = key.fields == tuple(column.target for column in columns)
+    return key if is_whole and key.is_derived else None
+
+
+def _key_is_among(
+    key: PrimaryKey, values: Iterable[Sequence[Any]], truth_value: bool, scope: Scope
+) -> Narrowing:
+    """
+    Translate ``key in values`` to a condition on the row ids.
+
+    Args:
+        values: prepared values, one for each field of the key.
+    """
+    found: dict[tuple[Any, ...], str] = {}
+    for one in values:
+        pairs = list(zip(key.codecs, one, strict=True))
+        try:
+            if any(codec.below(value) is not None for codec, value in pairs):
+                continue
+            wires = tuple(codec.encode(value) for codec, value in pairs)
+        except ValueError:
+            continue  # no row can hold it
+        found[wires] = key.row_id_of(wires, scope.engine)
+    row_ids = tuple(dict.fromkeys(found.values()))
+    if not all(key.identifies(row_id, wires, scope.engine) for wires, row_id in found.items()):
+        # The id alone would also find a key that differs by case.
+        (column,) = key.columns
+        wires = tuple(wire for (wire,) in found)
+        if not truth_value:
+            return both(leaf(queries.not_equal(column, wire)) for wire in wires)
+        exact = is_in(column, wires)
+        return both([is_in(ROW_ID, row_ids), exact]) if len(wires) <= queries.MAX_VALUES else exact
+    if truth_value:
+        return is_in(ROW_ID, row_ids)
+    return both(leaf(queries.not_equal(ROW_ID, row_id)) for row_id in row_ids)
 
 
 def _in_order(
@@ -491,6 +539,9 @@ def _in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
     constants = [value for value in constants if value is not None]
     if not constants:
         return NEVER if truth_value else ALWAYS
+    if (primary := _derived_key(scope, lookup.lhs)) is not None:
+        keys = [(_prepared(lookup, value, scope),) for value in constants]
+        return _key_is_among(primary, keys, truth_value, scope)
     wires: dict[Any, None] = {}
     around: list[Narrowing] = []
     for value in constants:
@@ -516,19 +567,59 @@ def _in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
     return both([*excluded, *around] or [leaf(queries.is_not_null(key))])
 
 
+def _tuple_exact(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
+    """Translate ``(column, ...) = (value, ...)``."""
+    if not lookup.rhs_is_direct_value():
+        return UNKNOWN
+    return _tuples_in(lookup.lhs, [lookup.rhs], truth_value, scope)
+
+
 def _tuple_in(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
     """
-    Translate ``(column,) in [(value,), ...]``.
+    Translate ``(column, ...) in [(value, ...), ...]``.
 
-    Django prefetches along a foreign key this way.
+    Django prefetches along a relation this way, also along one with a single column.
     """
-    if type(lookup.lhs) is not ColPairs or len(lookup.lhs) != 1 or not lookup.rhs_is_direct_value():
+    if type(lookup.lhs) is not ColPairs or not lookup.rhs_is_direct_value():
         return UNKNOWN
-    (column,) = lookup.lhs.get_cols()
-    values = [value for (value,) in lookup.rhs if value is not None]
-    if not values:
+    rows = [values for values in lookup.rhs if None not in values]
+    if not rows:
         return NEVER if truth_value else ALWAYS
-    return _in(lookups.In(column, values), truth_value, scope)
+    if len(lookup.lhs) > 1:
+        return _tuples_in(lookup.lhs, rows, truth_value, scope)
+    (column,) = lookup.lhs.get_cols()
+    return _in(lookups.In(column, [value for (value,) in rows]), truth_value, scope)
+
+
+def _tuples_in(
+    columns: Iterable[Any], rows: Sequence[Sequence[Any]], truth_value: bool, scope: Scope
+) -> Narrowing:
+    columns = list(columns)
+    exact = [[lookups.Exact(*pair) for pair in zip(columns, row, strict=True)] for row in rows]
+    operands = [[_operand(one, scope) for one in row] for row in exact]
+    if any(operand is None for row in operands for operand in row):
+        return UNKNOWN
+    if (key := _derived_key(scope, *columns)) is not None:
+        keys = [tuple(operand[2] for operand in row if operand is not None) for row in operands]
+        return _key_is_among(key, keys, truth_value, scope)
+    if not truth_value:
+        return both(either(narrow(one, scope, truth_value=False) for one in row) for row in exact)
+    found = either(both(narrow(one, scope) for one in row) for row in exact)
+    query = _to_query(found.tree)
+    if query is not None and len(query.to_json()) <= queries.MAX_QUERY_LENGTH:
+        return found
+    # Too long for a filter. The values of one column are a superset of any length.
+    values = [row[0] for row in rows]
+    return replace(_in(lookups.In(columns[0], values), True, scope), exact=False)
+
+
+def _tuple_is_null(lookup: Any, truth_value: bool, scope: Scope) -> Narrowing:
+    """Translate the lookup that is true if any of several columns is null."""
+    if not isinstance(lookup.rhs, bool):
+        return UNKNOWN
+    wants_null = lookup.rhs is truth_value
+    parts = [_is_null(lookups.IsNull(column, True), wants_null, scope) for column in lookup.lhs]
+    return either(parts) if wants_null else both(parts)
 
 
 def is_in(key: str, wires: tuple[Any, ...]) -> Narrowing:
@@ -647,7 +738,9 @@ _TRANSLATORS: dict[type, Translator] = {
     **{kind: _comparison(name) for name, kinds in _COMPARISONS.items() for kind in kinds},
     lookups.In: _in,
     related_lookups.RelatedIn: _in,
+    tuple_lookups.TupleExact: _tuple_exact,
     tuple_lookups.TupleIn: _tuple_in,
+    tuple_lookups.TupleIsNull: _tuple_is_null,
     lookups.IsNull: _is_null,
     related_lookups.RelatedIsNull: _is_null,
     lookups.Range: _range,

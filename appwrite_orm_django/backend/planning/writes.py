@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from django.core.exceptions import EmptyResultSet, FieldError
 from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError
-from django.db.models import AutoField, CompositePrimaryKey, Model, UniqueConstraint
+from django.db.models import AutoField, Model, UniqueConstraint
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import (
     Col,
@@ -39,6 +39,7 @@ from appwrite_orm_django.backend.commands import (
 )
 from appwrite_orm_django.backend.connection import Compiler
 from appwrite_orm_django.backend.defaults import Defaults, constant
+from appwrite_orm_django.backend.keys import primary_key_of
 from appwrite_orm_django.backend.negative_keys import refuse_negative_key
 from appwrite_orm_django.backend.planning import reads, where
 from appwrite_orm_django.backend.planning.where import Scope
@@ -74,15 +75,35 @@ def wire_value(field: Field[Any, Any], value: Any, table: str, connection: Conne
         DataError: the column cannot hold the value; names table, column and reason.
         IntegrityError: the value is None and the field is not nullable.
     """
+    wire = _encoded(field, value, table, connection)
+    _refuse_nulls(table, [(field, wire)])
+    return wire
+
+
+def _encoded(field: Field[Any, Any], value: Any, table: str, connection: Connection) -> Any:
     if value is None:
-        if not (field.null or field.primary_key or column_key(field) in SYSTEM_COLUMNS):
-            raise IntegrityError(f"{table}.{field.column}: may not be null.")
         return None
     refuse_negative_key(field, value, connection)
     try:
         return codec_for(field).encode(value)
     except (ValueError, TypeError, InvalidText) as error:
         raise DataError(f"{table}.{field.column}: {error}.") from error
+
+
+def _refuse_nulls(table: str, wires: Iterable[tuple[Field[Any, Any], Any]]) -> None:
+    """
+    Check that no field is None that may not be.
+
+    A database does so after Django has prepared the values of all fields and rows.
+
+    Raises:
+        IntegrityError: a field is.
+    """
+    for field, wire in wires:
+        if wire is None and not (
+            field.null or field.primary_key or column_key(field) in SYSTEM_COLUMNS
+        ):
+            raise IntegrityError(f"{table}.{field.column}: may not be null.")
 
 
 @lru_cache(maxsize=1000)
@@ -131,7 +152,12 @@ def create_command(compiler: InsertCompiler) -> Command:
     table = table_id(opts.db_table)
     columns = [_column(field) for field in query.fields]
     defaults = Defaults(connection)
-    rows = tuple(_new_row(compiler, columns, obj, table, defaults) for obj in query.objs)
+    new = [_new_row(compiler, columns, obj, table, defaults) for obj in query.objs]
+    for data, _row_id in new:
+        if None in data.values():
+            pairs = ((one.field, data[one.key]) for one in columns if one.key in data)
+            _refuse_nulls(table, pairs)
+    rows = tuple(_with_id(opts.model, row_id, data, connection) for data, row_id in new)
     outputs = tuple(
         _returned(field, connection, opts.db_table) for field in (compiler.returning_fields or ())
     )
@@ -154,8 +180,11 @@ def _upsert(
     query: Any, table: TableRef, rows: tuple[NewRow, ...], outputs: tuple[Output, ...]
 ) -> Command:
     model = query.get_meta().model
-    target = tuple(map(column_key, query.unique_fields))
-    unique = unique_columns(model)
+    key, unique = primary_key_of(model), unique_columns(model)
+    if set(query.unique_fields) in ({model._meta.pk}, set(key.fields)):
+        target: tuple[str, ...] = (ROW_ID,)
+    else:
+        target = tuple(map(column_key, query.unique_fields))
     if set(target) not in map(set, ((ROW_ID,), *unique)):
         raise ProgrammingError(
             f"{table.table}: no unique index covers exactly ({', '.join(target)}).\n"
@@ -214,11 +243,12 @@ def _column(field: Field[Any, Any]) -> _Column:
 
 def _new_row(
     compiler: InsertCompiler, columns: Sequence[_Column], obj: Model, table: str, defaults: Defaults
-) -> NewRow:
+) -> tuple[dict[str, Any], str | None]:
+    """Return the columns of a new row, and its id if one of the fields is the id."""
     connection = compiler.connection
     data: dict[str, Any] = {}
     row_id: str | None = None
-    for field, key, encode, shortens, needs_value, prepare in columns:
+    for field, column, encode, shortens, needs_value, prepare in columns:
         value = compiler.pre_save_val(field, obj)
         if hasattr(value, "resolve_expression"):
             value = compiler.prepare_value(field, value)
@@ -233,28 +263,31 @@ def _new_row(
         if type(value) is int and value < 0:
             refuse_negative_key(field, value, connection)
         try:
-            wire = wire_value(field, None, table, connection) if value is None else encode(value)
+            wire = None if value is None else encode(value)
         except (ValueError, TypeError, InvalidText) as error:
             raise DataError(f"{table}.{field.column}: {error}.") from error
-        if key == ROW_ID:
+        if column == ROW_ID:
             row_id = wire
         elif needs_value or wire is not None:
-            data[key] = wire
-    counted = connection.counted_keys
+            data[column] = wire
+    return data, row_id
+
+
+def _with_id(
+    model: type[Model], row_id: str | None, data: dict[str, Any], connection: Connection
+) -> NewRow:
+    counted, ref = connection.counted_keys, connection.table_ref(table_id(model._meta.db_table))
+    pk = model._meta.pk
+    if row_id is None:
+        row_id = primary_key_of(model).row_id_in(data, connection.engine)
     if row_id is not None:
-        if counted is not None and isinstance(compiler.query.get_meta().pk, AutoField):
-            counted.note(connection.table_ref(table), row_ids.decode_integer(row_id))
+        if counted is not None and isinstance(pk, AutoField):
+            counted.note(ref, row_ids.decode_integer(row_id))
         return NewRow(row_id, data)
-    pk = compiler.query.get_meta().pk
-    if isinstance(pk, CompositePrimaryKey):
-        raise NotSupportedError(
-            f"{table}: Appwrite has no composite primary keys, because a row has a single id."
-        )
     if not isinstance(pk, AutoField):
-        raise DataError(f"{table}.{pk.column}: a new row needs a value for its primary key.")
+        raise DataError(f"{ref.table}.{pk.column}: a new row needs a value for its primary key.")
     if counted is None:
         return NewRow(codec_for(pk).encode(row_ids.new_integer_id()), data, id_is_ours=True)
-    ref = connection.table_ref(table)
     another = partial(counted.another, ref)
     return NewRow(codec_for(pk).encode(counted.new(ref)), data, id_is_ours=True, new_key=another)
 
@@ -282,21 +315,25 @@ def update_command(compiler: Compiler) -> Command:
     """Return the command for an update query whose values and conditions use one table."""
     query = compiler.query
     table = table_id(query.base_table)
+    own_key = primary_key_of(query.get_meta().model).columns
     data: dict[str, Any] = {}
     expressions: dict[Field[Any, Any], Any] = {}
+    wires: list[tuple[Field[Any, Any], Any]] = []
     for field, _, value in query.values:
         prepared = _update_value(compiler, field, value)
-        if hasattr(prepared, "as_sql"):
-            expressions[field] = prepared
-            continue
-        wire = wire_value(field, prepared, table, compiler.connection)
         key = column_key(field)
-        if key == ROW_ID:
+        if key in own_key:
             raise NotSupportedError(
                 f"{table}: Appwrite cannot change the id of a row; create a new row instead."
             )
+        if hasattr(prepared, "as_sql"):
+            expressions[field] = prepared
+            continue
+        wire = _encoded(field, prepared, table, compiler.connection)
+        wires.append((field, wire))
         if key == PERMISSIONS or key not in SYSTEM_COLUMNS or wire is not None:
             data[key] = wire
+    _refuse_nulls(table, wires)
     ref = compiler.connection.table_ref(table)
     condition, exact = _condition(compiler, query)
     by_id = exact and condition.names_ids_only
@@ -358,16 +395,16 @@ def _condition_by_ids(compiler: Compiler, query: Query) -> Condition:
 
     These ids are read first.
     """
-    pk = query.get_meta().pk
     inner = query.chain(klass=Query)
     inner.clear_ordering(force=True)
     inner.select_related = False
     inner.clear_select_clause()
-    inner.select = (pk.get_col(inner.get_initial_alias()),)
+    column = reads.row_id_of(inner)
+    inner.select = (column,)
     inner.default_cols = False
     command, _ = inner.get_compiler(connection=compiler.connection).as_sql()
-    codec = codec_for(pk)
-    return Condition((), (Membership(ROW_ID, ValuesOf(command, codec.encode)),))
+    encode = codec_for(column.target).encode
+    return Condition((), (Membership(ROW_ID, ValuesOf(command, encode)),))
 
 
 def _increment(
@@ -434,10 +471,9 @@ def _update_from_query(
     query.clear_ordering(force=True)
     query.select_related = False
     query.clear_select_clause()
-    alias = query.get_initial_alias()
-    pk = query.get_meta().pk
     query.default_cols = False
-    query.select = (pk.get_col(alias),)
+    row_id = reads.row_id_of(query)
+    query.select = (row_id,)
     values = {
         f"__value{position}": _Prepared(value, field) if _is_prepared(field) else value
         for position, (field, value) in enumerate(expressions.items())
@@ -461,14 +497,15 @@ def _update_from_query(
         )
         return {**data, **dict(zip(map(column_key, fields), wires, strict=True))}
 
-    depends_on_row = any(_reads_columns(expression, pk) for expression in expressions.values())
+    key = query.get_meta().pk_fields
+    depends_on_row = any(_reads_columns(expression, key) for expression in expressions.values())
     model = compiler.query.model
     unique = unique_columns(query.get_meta().model)
     is_blind = by_id and not depends_on_row
     return UpdateFromQuery(
         table,
         command,
-        codec_for(pk).encode,
+        codec_for(row_id.target).encode,
         write,
         depends_on_row,
         is_blind,
@@ -498,14 +535,14 @@ class _Prepared(ExpressionWrapper):
         return []
 
 
-def _reads_columns(expression: Any, pk: Field[Any, Any]) -> bool:
+def _reads_columns(expression: Any, key: Sequence[Field[Any, Any]]) -> bool:
     """Return whether the value depends on any column of the row except its primary key."""
     if isinstance(expression, Col):
-        return bool(expression.target != pk)
+        return expression.target not in key
     if isinstance(expression, Query):
         return True
     return any(
-        _reads_columns(source, pk)
+        _reads_columns(source, key)
         for source in expression.get_source_expressions()
         if source is not None
     )

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from appwrite_orm_django.backend.aliases import appwrite_connection
+from appwrite_orm_django.backend.keys import primary_key_of
+from appwrite_orm_django.backend.values import table_id
 from appwrite_orm_django.contrib.exports import BadFile, Imported, import_rows
 from appwrite_orm_django.management.commands._key import WithKey
+from appwrite_orm_django.schema.from_models import models_of
 
 from ._choice import chosen_alias
 from ._progress import progress_bar
@@ -44,6 +48,7 @@ class Command(WithKey, BaseCommand):
             with progress_bar(self.stderr, None) as advance:
                 how = {
                     "tables": tables,
+                    "row_id": _derived(connection),
                     "announce": lambda table: connection.cache.write((table,), staged=False),
                     "progress": advance or (lambda _table, _rows: None),
                 }
@@ -67,3 +72,17 @@ class Command(WithKey, BaseCommand):
             return import_rows(connection.transport, database, sys.stdin.buffer, **how)
         with Path(name).open("rb") as file:
             return import_rows(connection.transport, database, file, **how)
+
+
+def _derived(connection: DatabaseWrapper) -> Callable[[str, Mapping[str, Any]], str | None]:
+    """Return what derives the ids of rows from their keys, as the models of the database do."""
+    keys = {
+        table_id(model._meta.db_table): key
+        for model in models_of(connection.alias)
+        if (key := primary_key_of(model)).is_derived
+    }
+
+    def row_id(table: str, row: Mapping[str, Any]) -> str | None:
+        return keys[table].row_id_in(row, connection.engine) if table in keys else None
+
+    return row_id

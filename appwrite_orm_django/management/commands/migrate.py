@@ -27,6 +27,7 @@ from appwrite_orm_django.backend.aliases import is_appwrite
 from appwrite_orm_django.backend.creation import models_without_migration, models_without_table
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.orm.permissions import alias_of_permissions, create_permissions
+from appwrite_orm_django.schema.from_models import models_of
 from appwrite_orm_django.schema.routing import aliases_with_models, apps_elsewhere
 
 _ALL = re.compile(r"(?P<head>.*Apply all migrations: (?:\x1b\[[\d;]*m)?)(?P<labels>.*)", re.DOTALL)
@@ -157,6 +158,8 @@ class Command(MigrateCommand):
         output = self.stdout = _Output(self.stdout, elsewhere)
         self.autodetector = _without(self.autodetector, elsewhere)  # type: ignore[misc]  # for this run only
         try:
+            if not (options["plan"] or options["check_unapplied"]):
+                self._add_key_columns(options["database"], options["verbosity"])
             super().handle(*args, **options)
         except AppwriteError as error:
             if _comes_from_a_step(error):
@@ -169,6 +172,17 @@ class Command(MigrateCommand):
             output.end()
             self.stdout, self.autodetector = before  # type: ignore[misc]
             self._elsewhere = ()
+
+    def _add_key_columns(self, alias: str, verbosity: int) -> None:
+        """Add the columns of keys to tables that were created before such keys had columns."""
+        with connections[alias].schema_editor() as editor:
+            for model in models_of(alias):
+                changed = editor.add_key_columns(model)
+                if changed and verbosity >= 1:
+                    self.stdout.write(
+                        f"  {model._meta.label}: added or widened {', '.join(changed)}, for keys "
+                        "that are not row ids"
+                    )
 
     def migration_progress_callback(
         self, action: str, migration: Any = None, fake: bool = False

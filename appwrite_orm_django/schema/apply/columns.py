@@ -28,7 +28,7 @@ from appwrite_orm_django.client.errors import (
     TableNotFound,
 )
 from appwrite_orm_django.schema.comparison import same_storage
-from appwrite_orm_django.schema.definitions import Column, Computed, Index, value_of
+from appwrite_orm_django.schema.definitions import Column, Computed, Index, RowIds, value_of
 from appwrite_orm_django.schema.encodings import as_recorded
 from appwrite_orm_django.schema.errors import NotAvailable, missing_values
 from appwrite_orm_django.schema.names import (
@@ -411,7 +411,9 @@ def _settle(work: Work, table: str, bare: Column, wanted: Column, mark: Mark | N
         if mark is None:
             mark = _mark(work, table, wanted)
         value = value_of(_given(wanted)) if mark is None else mark.value
-        if value is not None:
+        if isinstance(value, RowIds):
+            work.fill_ids(table, wanted, value)
+        elif value is not None:
             work.fill(table, wanted.key, value, only_older=settled)
         elif wanted.required:
             raise missing_values(table, {wanted.key: missing})

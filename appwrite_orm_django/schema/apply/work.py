@@ -13,7 +13,7 @@ from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.engines import Engine
 from appwrite_orm_django.schema import preflight, records, rows
-from appwrite_orm_django.schema.definitions import Column, Hidden, Index
+from appwrite_orm_django.schema.definitions import Column, Hidden, Index, RowIds
 from appwrite_orm_django.schema.from_server import read_column, read_index
 from appwrite_orm_django.schema.names import copies_prefix, is_hidden
 from appwrite_orm_django.schema.steps import CreateIndex, Plan, ReplaceColumn, Step
@@ -134,6 +134,10 @@ class Work:
             else None
         )
         rows.fill(self.transport, self.ref(table), key, value, until, self.engine)
+
+    def fill_ids(self, table: str, column: Column, ids: RowIds) -> None:
+        """Fill rows without a value with those of their ids."""
+        rows.copy_ids(self.transport, self.ref(table), ids, column)
 
     def fill_unique(self, table: str, hidden: Sequence[Hidden]) -> None:
         """Write the values of hidden columns to the rows that do not have them."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.db.backends.utils import names_digest
 
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table, Value
+from appwrite_orm_django.schema.names import KEY_INDEX
 
 from .relations import Relation
 
@@ -172,7 +173,9 @@ class _Writer:
                 part = self._dialect.prefix(part, index.lengths[position])
             descending = bool(index.orders) and index.orders[position] == "DESC"
             parts.append(f"{part} DESC" if descending else part)
-        unique = "UNIQUE " if index.type == "unique" else ""
+        # A foreign key refers to columns that are unique.
+        is_key = index.key == KEY_INDEX and not index.lengths
+        unique = "UNIQUE " if index.type == "unique" or is_key else ""
         return f"CREATE {unique}INDEX {name} ON {on} ({', '.join(parts)});"
 
     def _full_text(self, name: str, on: str, index: Index) -> str:
