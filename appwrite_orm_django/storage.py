@@ -15,10 +15,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
 from django.core.cache import BaseCache, caches
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import (
+    ImproperlyConfigured,
+    SuspiciousFileOperation,
+    ValidationError,
+)
 from django.core.files.base import File as DjangoFile
 from django.core.files.storage import Storage
 from django.utils import timezone
+from django.utils.crypto import get_random_string
 from django.utils.deconstruct import deconstructible
 
 from appwrite_orm_django.backend.aliases import appwrite_connection
@@ -41,7 +46,7 @@ from appwrite_orm_django.files.settings import BucketSettings, InBucket
 if TYPE_CHECKING:
     from appwrite_orm_django.client.transport import Transport
 
-__all__ = ["AppwriteStorage"]
+__all__ = ["AppwriteStorage", "validate_upload"]
 
 T = TypeVar("T")
 
@@ -174,6 +179,12 @@ class AppwriteStorage(InBucket, Storage):
         allowed, most = self.settings.extensions, self.settings.max_size
         if (allowed and names.extension_of(name) not in allowed) or (most and size > most):
             raise self._refused(name)
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        # Django takes ".png", which it makes of "?.png", for a name without an extension.
+        if file_root.startswith(".") and not file_ext:
+            return f"{get_random_string(7)}{file_root}"
+        return str(super().get_alternative_name(file_root, file_ext))
 
     def is_name_available(self, name: str, max_length: int | None = None) -> bool:
         # An incomplete file is not there for readers, but its id is taken.
@@ -390,12 +401,49 @@ class AppwriteStorage(InBucket, Storage):
                 raise
             return function(*args)
 
-    def _refused(self, name: str, error: FileRefused | None = None) -> FileRefused:
+    def limits(self) -> str:
+        """Return what files the bucket takes, as text for users."""
         allowed, most = self.settings.extensions, self.settings.max_size
-        limits = [
-            f"files of up to {most:,} bytes" if most else "files of up to the server's limit",
-            f"with the extensions {', '.join(allowed)}" if allowed else "of any extension",
-        ]
-        text = f"{name}: bucket {self.bucket!r} only takes {' '.join(limits)}"
+        size = f"of up to {most:,} bytes" if most else "of up to the server's limit"
+        extensions = f"with the extensions {', '.join(allowed)}" if allowed else "of any extension"
+        return f"Only files {size} {extensions} can be saved here."
+
+    def _refused(self, name: str, error: FileRefused | None = None) -> FileRefused:
         reported = f" ({error.message})" if error is not None and error.message else ""
-        return FileRefused.caused_by(error or FileRefused(), f"{text}{reported}.")
+        return FileRefused.caused_by(
+            error or FileRefused(),
+            f"{name} was refused by bucket {self.bucket!r}{reported}. {self.limits()}",
+        )
+
+
+def validate_upload(file: Any, serializer_field: Any = None) -> None:
+    """
+    Validate that the bucket takes a file, as a validator of a ``FileField`` or ``ImageField``.
+
+    Without it, saving a file that the bucket's ``EXTENSIONS`` or ``MAX_SIZE`` do not allow raises
+    ``FileRefused``. Files that are stored already, and those of other storages, pass.
+
+    Args:
+        serializer_field: given by Django REST framework, which validates a file before the field
+            of the model has it.
+
+    Raises:
+        ValidationError: the text says what the bucket takes.
+    """
+    if serializer_field is not None:
+        model = serializer_field.parent.Meta.model
+        storage = model._meta.get_field(serializer_field.source).storage
+    else:
+        storage = file.storage
+    if not isinstance(storage, AppwriteStorage) or file.closed:
+        return  # a new file is open
+    try:
+        storage.check_savable(str(file.name), file.size)
+    except FileRefused:
+        raise ValidationError(storage.limits(), code="file_refused") from None
+    except (SuspiciousFileOperation, ValueError) as error:
+        raise ValidationError(str(error), code="invalid_name") from error
+
+
+# Django REST framework gives such validators the field of the serializer.
+validate_upload.requires_context = True  # type: ignore[attr-defined]

@@ -124,6 +124,7 @@ STORAGES = {
             "PERMISSIONS": ['read("any")'],
             "EXTENSIONS": ["gif", "jpeg", "jpg", "png", "webp"],
             "MAX_SIZE": 2_000_000,
+            "UNIQUE_NAMES": True,
         },
     },
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

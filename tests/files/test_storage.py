@@ -8,18 +8,20 @@ from datetime import datetime, timedelta, timezone
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation
+from django.core.exceptions import ImproperlyConfigured, SuspiciousFileOperation, ValidationError
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.db import models
 from django.test import override_settings
+from rest_framework import serializers
 
 from appwrite_orm_django.client import files
 from appwrite_orm_django.client.errors import BucketNotFound, ConnectionFailed, FileRefused
 from appwrite_orm_django.client.files import CHUNK_BYTES, FileRef, Span
 from appwrite_orm_django.files.names import id_of
-from appwrite_orm_django.storage import AppwriteStorage
+from appwrite_orm_django.storage import AppwriteStorage, validate_upload
+from tests.library.models import Everything
 
 BIG = bytes(range(256)) * (CHUNK_BYTES // 256) * 2 + b"and one chunk more"
 
@@ -380,8 +382,11 @@ def test_limits_of_the_bucket(make_storage, requests):
     storage = make_storage(max_size=10, extensions=["txt", "jpg"])
     assert save(storage, "a.TXT", b"0123456789") == "a.TXT"
     del requests[:]
-    limits = rf"bucket '{storage.bucket}' only takes files of up to 10 bytes with the extensions txt, jpg"
-    with pytest.raises(FileRefused, match=rf"a\.png: {limits}"):
+    limits = (
+        rf"was refused by bucket '{storage.bucket}'. Only files of up to 10 bytes with the extensions "
+        "txt, jpg can be saved here."
+    )
+    with pytest.raises(FileRefused, match=rf"a\.png {limits}"):
         storage._save("a.png", ContentFile(b"x"))
     with pytest.raises(FileRefused, match=limits):
         storage._save("b.txt", ContentFile(b"x" * 11))
@@ -390,9 +395,62 @@ def test_limits_of_the_bucket(make_storage, requests):
     assert requests == []
 
 
+@pytest.mark.parametrize(
+    ("name", "size", "problem"),
+    [
+        ("a.txt", 10, None),
+        ("a.TXT", 0, None),
+        ("a.png", 1, "Only files of up to 10 bytes with the extensions txt can be saved here."),
+        ("a.txt", 11, "Only files of up to 10 bytes with the extensions txt can be saved here."),
+        (f"{'日' * 170}.txt", 1, "takes 514 bytes; Appwrite keeps 500."),
+        ("id:a.txt", 1, "is kept for files that other clients"),
+    ],
+)
+def test_forms_say_what_the_bucket_takes(make_storage, monkeypatch, requests, name, size, problem):
+    storage = make_storage(max_size=10, extensions=["txt"])
+    field = Everything._meta.get_field("file")
+    monkeypatch.setattr(field, "storage", storage)
+    monkeypatch.setattr(field, "validators", [validate_upload])
+    row = Everything(file=ContentFile(b"x" * size, name))
+    if problem is None:
+        row.clean_fields()
+    else:
+        with pytest.raises(ValidationError) as caught:
+            row.clean_fields()
+        assert problem in caught.value.message_dict["file"][0]
+    # What is stored already, or elsewhere, is not asked about.
+    Everything(file="gone.png").clean_fields()
+    monkeypatch.setattr(field, "storage", storages["default"])
+    Everything(file=ContentFile(b"x" * 99, "a.png")).clean_fields()
+    assert requests == []
+
+
+def test_serializers_say_what_the_bucket_takes(make_storage, monkeypatch):
+    """Django REST framework validates the upload, before there is a row."""
+    field = Everything._meta.get_field("file")
+    monkeypatch.setattr(field, "storage", make_storage(extensions=["txt"]))
+    monkeypatch.setattr(field, "validators", [validate_upload])
+    # Made here, because it reads the field's validators.
+    made = type("Meta", (), {"model": Everything, "fields": ["file"]})
+    serializer = type("Serializer", (serializers.ModelSerializer,), {"Meta": made})
+    assert serializer(data={"file": SimpleUploadedFile("a.txt", b"x")}).is_valid()
+    refused = serializer(data={"file": SimpleUploadedFile("a.png", b"x")})
+    assert not refused.is_valid()
+    assert "with the extensions txt" in refused.errors["file"][0]
+    gone = Everything(file="gone.txt")
+    assert serializer(gone).data["file"].endswith("gone.txt")
+
+
+@pytest.mark.parametrize("name", [".txt", "..txt"])
+def test_another_name_keeps_its_extension(make_storage, name):
+    """Django makes these of names such as ``?.txt``; a bucket may insist on the extension."""
+    storage = make_storage(unique_names=True, extensions=["txt"])
+    assert save(storage, f"dir/{name}").endswith(".txt")
+
+
 @pytest.mark.local_only("a real server takes larger files")
 def test_the_limit_of_the_server(storage):
-    with pytest.raises(FileRefused, match="files of up to the server's limit"):
+    with pytest.raises(FileRefused, match="Only files of up to the server's limit"):
         save(storage, "big.bin", b"x" * 30_000_001)
     assert storage.listdir("") == ([], [])
 
