@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -17,12 +18,21 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.connection import Connection
 
 
+_DEFINES = re.compile(r"\s*(CREATE|ALTER|DROP|TRUNCATE|COMMENT)\b", re.IGNORECASE)
+
+
 def refuse_sql(text: object) -> NotSupportedError:
-    """Return the error for SQL text, which Appwrite cannot run."""
+    """Return the error for SQL text that cannot be evaluated."""
+    way_out = (
+        "Tables and indexes are made by migrations or by appwrite_migrate. A table that only SQL "
+        "can make, as that of a DatabaseCache, belongs in another database: name its alias, as in "
+        "createcachetable --database ALIAS, and let a router's allow_migrate() refuse this one."
+        if _DEFINES.match(str(text))
+        else "Use the queryset API, or connection.transport for requests that it does not cover."
+    )
     return NotSupportedError(
-        "Appwrite runs no SQL, and the library evaluates only SQL that reads; got "
-        f"{str(text)[:100]}\n"
-        "Use the queryset API, or connection.transport for requests that it does not cover."
+        "Appwrite runs no SQL, and the library evaluates only SQL that reads, that writes rows of "
+        f"one table, or that drops a table; got {str(text)[:100]}\n{way_out}"
     )
 
 
@@ -30,12 +40,11 @@ class Cursor:
     """
     Run commands one after the other; ``fetch*`` return the rows of the last one.
 
-    ``rowcount`` is the number of rows that a write changed, and -1 after a read. Rows of a list are
+    ``rowcount`` is the number of rows that a write concerned, and -1 after a read. Rows of a list are
     fetched page by page on demand, or all at once with ``prefetch``.
     """
 
     arraysize = 100
-    lastrowid = None
     # Set only for SQL text; commands have no columns to describe.
     description: Any = None
 
@@ -43,14 +52,16 @@ class Cursor:
         self.connection = connection
         self.prefetch = prefetch
         self.rowcount = -1
+        #: The integer key of the last row that SQL text has inserted.
+        self.lastrowid: int | None = None
         self._rows: Iterator[tuple[Any, ...]] = iter(())
 
     def execute(self, command: Any, params: Any = None) -> Cursor:
         """
-        Run a command, or SQL text that only reads.
+        Run a command, or SQL text that reads, writes rows of one table or drops a table.
 
         Raises:
-            NotSupportedError: ``command`` is SQL text that would change data.
+            NotSupportedError: ``command`` is other SQL text.
         """
         if not isinstance(command, Command):
             return self._execute_sql(str(command), params)
@@ -80,14 +91,33 @@ class Cursor:
 
         planned = raw.plan_sql(sql, params, self.connection)
         if planned is None:
-            raise refuse_sql(sql)
+            return self._execute_write(sql, params)
         self.connection.note_uncached(planned)
         self.description, rows = raw.run_sql(planned, self.connection)
-        self._rows, self.rowcount = iter(rows), -1
+        self._rows, self.rowcount, self.lastrowid = iter(rows), -1, None
+        return self
+
+    def _execute_write(self, sql: str, params: Any) -> Cursor:
+        from appwrite_orm_django.backend.evaluation import raw_drops, raw_writes
+
+        if raw_drops.run_drop(sql, self.connection):
+            outcome: raw_writes.Outcome | None = raw_writes.Outcome()
+        else:
+            outcome = raw_writes.run_write(sql, params, self.connection)
+        if outcome is None:
+            raise refuse_sql(sql)
+        self.description, self._rows = outcome.description, iter(outcome.rows)
+        self.rowcount, self.lastrowid = outcome.count, outcome.lastrowid
         return self
 
     def executemany(self, command: Any, param_list: Any) -> Cursor:
-        raise refuse_sql(command)
+        """Run SQL text for each of the parameters; ``rowcount`` is the sum."""
+        count = 0
+        for params in param_list:
+            self.execute(command, params)
+            count += max(self.rowcount, 0)
+        self.rowcount = count
+        return self
 
     def callproc(self, name: str, *args: Any) -> Any:
         raise NotSupportedError(f"Appwrite has no stored procedures, so {name!r} cannot be called.")

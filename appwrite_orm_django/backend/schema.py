@@ -19,7 +19,6 @@ from django.db.models import Field, Model
 from django.db.models import Index as ModelIndex
 
 from appwrite_orm_django.backend.changing import announced
-from appwrite_orm_django.backend.cursor import refuse_sql
 from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.backend.execution.hidden_columns import HiddenValues
 from appwrite_orm_django.backend.messages import ends_in_its_message
@@ -391,7 +390,14 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
 
     @ends_in_its_message
     def execute(self, sql: Any, params: Any = ()) -> None:
-        raise refuse_sql(sql)
+        """
+        Run SQL of a migration, as a cursor does.
+
+        Raises:
+            NotSupportedError: it is not SQL that reads, writes rows or drops a table.
+        """
+        with self.connection.cursor() as cursor:
+            cursor.execute(str(sql), params)
 
     # Changing tables
 

@@ -5,7 +5,7 @@ import decimal
 
 import pytest
 from django.core.exceptions import FieldError
-from django.db import NotSupportedError, OperationalError, connections
+from django.db import NotSupportedError, ProgrammingError, connections
 from django.db.models import (
     Avg,
     BooleanField,
@@ -359,15 +359,13 @@ class TestRawSql:
     @pytest.mark.parametrize(
         "sql",
         [
-            "UPDATE library_book SET pages = 1",
-            "DELETE FROM library_book",
-            "WITH x AS (SELECT 1) DELETE FROM library_book",
-            "DROP TABLE library_book",
             "PRAGMA user_version",
+            "CREATE TABLE x (a)",
+            "VACUUM",
             "",
         ],
     )
-    def test_what_would_change_anything_is_refused(self, sql):
+    def test_what_neither_reads_nor_writes_rows_is_refused(self, sql):
         with (
             connections["appwrite"].cursor() as cursor,
             pytest.raises(NotSupportedError, match="Appwrite runs no SQL"),
@@ -377,16 +375,9 @@ class TestRawSql:
     def test_unknown_tables(self):
         with (
             connections["appwrite"].cursor() as cursor,
-            pytest.raises(OperationalError, match="no such table: nowhere"),
+            pytest.raises(ProgrammingError, match="no such table: nowhere"),
         ):
             cursor.execute("SELECT * FROM nowhere")
-
-    def test_executemany(self):
-        with (
-            connections["appwrite"].cursor() as cursor,
-            pytest.raises(NotSupportedError, match="INSERT"),
-        ):
-            cursor.executemany("INSERT INTO x VALUES (%s)", [(1,)])
 
     def test_callproc(self):
         with (

@@ -230,7 +230,6 @@ class TestRowIds:
 
     def test_errors_elsewhere_are_what_they_were(self, shelves):
         for sql in (
-            'SELECT "title" FROM "nowhere"',
             'SELECT "title FROM library_book',
             "SELECT nothing('x')",
             "SELECT FROM",

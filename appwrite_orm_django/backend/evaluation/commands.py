@@ -109,6 +109,25 @@ class LocalQuery(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class Computed(Command):
+    """
+    Run SQL that writes over copies of the rows, and return what it has changed.
+
+    The result rows are the keys and new values of the changed rows.
+    """
+
+    query: LocalQuery
+    changes: Callable[[], list[tuple[Any, ...]]] = field(compare=False, repr=False)
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return self.query.tables
+
+    def __str__(self) -> str:
+        return str(self.query)
+
+
+@dataclass(frozen=True, slots=True)
 class CurrentRows(Command):
     """
     Read rows in order to change them.

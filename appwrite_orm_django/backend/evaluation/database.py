@@ -248,7 +248,7 @@ class LocalDatabase(base.DatabaseWrapper):
     def cursor_over(self, tables: Iterable[LocalTable]) -> Iterator[LocalCursor]:
         """Lend a cursor for a statement over these existing tables, with Django's errors."""
         with (
-            names.unknown_columns_named(tables),
+            names.unknown_names_told(tables),
             self.wrap_database_errors,
             closing(self.create_cursor()) as cursor,
         ):

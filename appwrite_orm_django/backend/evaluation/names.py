@@ -28,6 +28,8 @@ _PARTS = re.compile(rf"{_QUOTED} | \w+ | \S", re.VERBOSE | re.DOTALL)
 # Without these, each double quote begins or ends a name.
 _MARKS = ("'", "--", "/*", "`", "[", '""')
 _UNKNOWN = "no such column: "
+_UNKNOWN_TABLE = "no such table: "
+_UNKNOWN_IN_INSERT = re.compile(r"table .+ has no column named (.+)", re.DOTALL)
 # The words before a star that stands for columns. Elsewhere it multiplies or counts.
 _BEFORE_COLUMNS = frozenset({"SELECT", "DISTINCT", "ALL", ",", "."})
 
@@ -61,6 +63,13 @@ def as_written(label: str, sql: str) -> str:
     return _QUOTES.sub(quoted, label)
 
 
+def words_of(sql: str) -> list[str]:
+    """Return the words of a statement in upper case, without texts, comments and quoted names."""
+    return [
+        part[0].upper() for part in _PARTS.finditer(sql) if not part["text"] and not part["name"]
+    ]
+
+
 def _quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
@@ -68,6 +77,11 @@ def _quoted(name: str) -> str:
 def _unquoted(text: str) -> str:
     quote, name = text[0], text[1:-1]
     return name if quote == "[" else name.replace(quote * 2, quote)
+
+
+def name_of(text: str) -> str:
+    """Return a name without the quotes in which a statement has it, if any."""
+    return _unquoted(text) if text[0] in '"`[' else text
 
 
 def _is_row_id(part: re.Match[str]) -> bool:
@@ -113,20 +127,27 @@ def with_row_ids(
 
 
 @contextmanager
-def unknown_columns_named(tables: Iterable[LocalTable]) -> Iterator[None]:
+def unknown_names_told(tables: Iterable[LocalTable]) -> Iterator[None]:
     """
-    Replace SQLite's error for an unknown column by one that lists the columns.
+    Replace SQLite's errors for unknown tables and columns by ones that say which there are.
 
     Raises:
-        ProgrammingError: the statement names an unknown column.
+        ProgrammingError: the statement names an unknown table or column.
     """
     try:
         yield
     except OperationalError as error:
         text = str(error)
-        if not text.startswith(_UNKNOWN):
+        if text.startswith(_UNKNOWN_TABLE):
+            raise ProgrammingError(
+                f"{text}\nSQL reads and writes the tables of models, by their names in the database."
+            ) from error
+        if text.startswith(_UNKNOWN):
+            name = text[len(_UNKNOWN) :]
+        elif unknown := _UNKNOWN_IN_INSERT.fullmatch(text):
+            name = unknown[1]
+        else:
             raise
-        name = text[len(_UNKNOWN) :]
         known = "".join(
             f"\n{table.name} has {', '.join(column.name for column in table.columns)}; "
             f"{ROW_ID} is {table.row_id_column.name}."

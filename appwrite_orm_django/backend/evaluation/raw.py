@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from django.apps import apps
 from django.db.models import Model
@@ -40,16 +41,16 @@ def plan_sql(sql: str, params: Params, connection: Connection) -> LocalQuery | N
     """
     if not _READS.match(sql):
         return None
-    check_text(sql)
-    params = _adapted(params, connection)
-    named = _named_in(sql)
-    read = _tables_read(sql, params, named, connection)
-    if read is None:
+    params = adapted(sql, params, connection)
+    named = named_in(sql)
+    uses = uses_of(sql, params, named, connection)
+    if uses.others or uses.written:
         return None
     fetches = tuple(
-        Fetch(connection.table_ref(table_id(name)), name, Condition()) for name in sorted(read)
+        Fetch(connection.table_ref(table_id(name)), name, Condition()) for name in sorted(uses.read)
     )
-    program = Program(None, {name: named[name] for name in read}, is_collated=True, is_nested=True)
+    models = {name: named[name] for name in uses.read}
+    program = Program(None, models, is_collated=True, is_nested=True)
     return LocalQuery(sql, params, fetches, program)  # type: ignore[arg-type]  # names, too
 
 
@@ -63,7 +64,14 @@ def run_sql(command: LocalQuery, connection: Connection) -> tuple[Any, list[tupl
     ), rows
 
 
-def _adapted(params: Any, connection: Connection) -> Params:
+def adapted(sql: str, params: Any, connection: Connection) -> Params:
+    """
+    Return the parameters of a statement as SQLite accepts them.
+
+    Raises:
+        InvalidText: the statement or a parameter has a lone surrogate.
+    """
+    check_text(sql)
     unknown = connection.local_database.ops.adapt_unknown_value
 
     def adapt(value: Any) -> Any:
@@ -76,7 +84,7 @@ def _adapted(params: Any, connection: Connection) -> Params:
     return tuple(adapt(value) for value in params)
 
 
-def _named_in(sql: str) -> dict[str, type[Model]]:
+def named_in(sql: str) -> dict[str, type[Model]]:
     """Return the models whose table's name occurs anywhere in the statement."""
     text = sql.replace('""', '"').lower()
     return {
@@ -86,19 +94,48 @@ def _named_in(sql: str) -> dict[str, type[Model]]:
     }
 
 
-def _tables_read(
+@dataclass
+class Uses:
+    """
+    What a statement does, as SQLite sees it.
+
+    Attributes:
+        read: the tables that it reads.
+        written: the tables that it writes, and how.
+        columns: the columns that it updates.
+        others: whether it does anything else.
+    """
+
+    read: set[str] = field(default_factory=set)
+    written: set[tuple[str, Literal["insert", "update", "delete"]]] = field(default_factory=set)
+    columns: frozenset[str] = frozenset()
+    others: bool = False
+
+
+_WRITING: Mapping[int, Literal["insert", "update", "delete"]] = {
+    sqlite3.SQLITE_INSERT: "insert",
+    sqlite3.SQLITE_UPDATE: "update",
+    sqlite3.SQLITE_DELETE: "delete",
+}
+
+
+def uses_of(
     sql: str, params: Params, named: Mapping[str, type[Model]], connection: Connection
-) -> set[str] | None:
-    """Return which of these tables SQLite says that the statement reads; None if it writes."""
-    read: set[str] = set()
-    others: set[int] = set()
+) -> Uses:
+    """Return what a statement does with tables of these models; nothing is read or written."""
+    uses = Uses()
     by_local_name = {unquoted(name): name for name in named}
 
-    def note(action: int, table: str | None, *_: Any) -> int:
-        if action == sqlite3.SQLITE_READ and table in by_local_name:
-            read.add(by_local_name[table])
+    def note(action: int, table: str | None, column: str | None, *_: Any) -> int:
+        name = by_local_name.get(table or "")
+        if action == sqlite3.SQLITE_READ and name is not None:
+            uses.read.add(name)
+        elif action in _WRITING and name is not None:
+            uses.written.add((name, _WRITING[action]))
+            if action == sqlite3.SQLITE_UPDATE and column:
+                uses.columns |= {column}
         elif action not in _READING:
-            others.add(action)
+            uses.others = True
         return sqlite3.SQLITE_OK
 
     with connection.borrowed_local_database() as database:
@@ -112,4 +149,4 @@ def _tables_read(
                     cursor.execute(f"EXPLAIN {sql}", params)
             finally:
                 raw.set_authorizer(allow_everything)
-    return None if others else read
+    return uses

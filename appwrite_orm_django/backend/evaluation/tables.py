@@ -16,6 +16,9 @@ from django.db.models.sql import Query
 from appwrite_orm_django.backend.values import ROW_ID
 from appwrite_orm_django.schema.names import unquoted
 
+#: The value in SQLite of a column that an ``INSERT`` leaves out. No column of ours holds it.
+LEFT_OUT = b"\0appwrite: left out"
+
 # The declaration of the column by which SQLite numbers rows.
 NUMBERED = " PRIMARY KEY"
 
@@ -90,6 +93,20 @@ class LocalTable:
         declaration = row_id.declaration.removesuffix(NUMBERED)
         more = replace(row_id, name=ROW_ID, declaration=declaration, is_key=False, is_rowid=False)
         return LocalTable(self.name, (*self.columns, more))
+
+    @cached_property
+    def noting_what_is_left_out(self) -> LocalTable:
+        """The same table, where a column that an ``INSERT`` leaves out becomes ``LEFT_OUT``."""
+        default = f" DEFAULT x'{LEFT_OUT.hex()}'"
+        columns = tuple(
+            replace(
+                column,
+                declaration=column.declaration.removesuffix(NUMBERED) + default,
+                is_rowid=False,
+            )
+            for column in self.columns
+        )
+        return LocalTable(self.name, columns)
 
     def create_sql(self, *, collated: bool = False) -> str:
         """

@@ -32,7 +32,12 @@ from appwrite_orm_django.backend.commands import (
     Periods,
     ValuesOf,
 )
-from appwrite_orm_django.backend.evaluation.commands import CurrentRows, Fetch, LocalQuery
+from appwrite_orm_django.backend.evaluation.commands import (
+    Computed,
+    CurrentRows,
+    Fetch,
+    LocalQuery,
+)
 from appwrite_orm_django.backend.execution import keyset
 from appwrite_orm_django.backend.periods import next_start, start_of
 from appwrite_orm_django.backend.values import (
@@ -177,6 +182,8 @@ class Reader:
 
         if isinstance(command, CurrentRows):
             return ((row[ROW_ID], row) for row in self._current_rows(command))
+        if isinstance(command, Computed):
+            return command.changes()
         if isinstance(command, commands.OneRow):
             return one_row(command, self)
         if isinstance(command, commands.Periods):

@@ -475,7 +475,7 @@ def _update_from_query(
     row_id = reads.row_id_of(query)
     query.select = (row_id,)
     values = {
-        f"__value{position}": _Prepared(value, field) if _is_prepared(field) else value
+        f"__value{position}": PreparedValue(value, field) if is_prepared(field) else value
         for position, (field, value) in enumerate(expressions.items())
     }
     query.annotations.update(values)
@@ -487,7 +487,7 @@ def _update_from_query(
     def write(values: tuple[Any, ...]) -> dict[str, Any]:
         prepared = (
             value
-            if _is_prepared(field)
+            if is_prepared(field)
             else field.get_db_prep_save(value, connection=compiler.connection)
             for field, value in zip(fields, values, strict=True)
         )
@@ -515,7 +515,7 @@ def _update_from_query(
     )
 
 
-def _is_prepared(field: Field[Any, Any]) -> bool:
+def is_prepared(field: Field[Any, Any]) -> bool:
     """
     Return whether SQLite returns a value of this field in its prepared form.
 
@@ -524,7 +524,7 @@ def _is_prepared(field: Field[Any, Any]) -> bool:
     return not hasattr(storage_field(field), "appwrite_codec")
 
 
-class _Prepared(ExpressionWrapper):
+class PreparedValue(ExpressionWrapper):
     """
     A new value of a field, read from SQLite in its prepared form.
 
