@@ -238,6 +238,11 @@ def _new_row(
             raise DataError(f"{table}.{field.column}: {error}.") from error
         if key == ROW_ID:
             row_id = wire
+            if wire == "0":
+                raise DataError(
+                    f"{table}.{field.column}: '0' cannot be an Appwrite row id: the server takes "
+                    "it for none (recording rows-ids)."
+                )
         elif needs_value or wire is not None:
             data[key] = wire
     if row_id is not None:
