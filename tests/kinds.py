@@ -54,6 +54,11 @@ def level_of(connection):
     return feature_level(connection, connection.table_ref("library_author"))
 
 
+def by_nulls(low, high):
+    """Return ``low`` if the engine orders nulls before all values, and ``high`` if after them."""
+    return low if connections["appwrite"].engine.nulls_are_low else high
+
+
 def respelled(text):
     """Return a text in another case, if the engine takes both for the same."""
     return text.swapcase() if connections["appwrite"].engine.folds_text else text

@@ -24,6 +24,7 @@ from appwrite_orm_django.client.queries import (
     cursor_after,
     equal,
     greater_than,
+    is_not_null,
     is_null,
     less_than,
     less_than_equal,
@@ -64,15 +65,20 @@ def has_rows(transport: Transport, table: TableRef, *queries: Query) -> bool:
 
 def count_rows(transport: Transport, table: TableRef) -> int:
     """Count the rows of a table, up to 5,000."""
-    return int(rows.list_rows(transport, table, [limit(1), select(["$id"])], total=True)["total"])
+    return _count(transport, table)
+
+
+def _count(transport: Transport, table: TableRef, *filters: Query) -> int:
+    page = rows.list_rows(transport, table, [*filters, limit(1), select(["$id"])], total=True)
+    if page["total"] or not page["rows"]:
+        return int(page["total"])
+    # A total of 0 beside a row: the database could not count (see ``Engine``).
+    return sum(map(len, pages(transport, table, ["$id"], *filters)))
 
 
 def count_without_value(transport: Transport, table: TableRef, column: str) -> int:
-    """Count rows that have null in a column, up to 5,000, where the server stops counting."""
-    page = rows.list_rows(
-        transport, table, [is_null(column), limit(1), select(["$id"])], total=True
-    )
-    return int(page["total"])
+    """Count rows that have null in a column; the server stops at 5,000."""
+    return _count(transport, table, is_null(column))
 
 
 def count_without_value_converted(
@@ -97,11 +103,13 @@ def count_outside(transport: Transport, table: TableRef, column: Column) -> int:
     outside = [less_than(column.key, column.min)] if column.min is not None else []
     outside += [greater_than(column.key, column.max)] if column.max is not None else []
     filters = [or_(*outside)] if len(outside) > 1 else outside
-    filters += [not_equal(column.key, element) for element in column.elements]
+    if column.elements:
+        # On some engines, a negation matches rows without a value.
+        filters.append(is_not_null(column.key))
+        filters += [not_equal(column.key, element) for element in column.elements]
     if not filters:
         return 0
-    page = rows.list_rows(transport, table, [*filters, limit(1), select(["$id"])], total=True)
-    return int(page["total"])
+    return _count(transport, table, *filters)
 
 
 def fill(

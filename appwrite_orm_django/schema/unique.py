@@ -25,7 +25,7 @@ from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
 from django.conf import settings
-from django.core.exceptions import FieldError
+from django.core.exceptions import FieldDoesNotExist, FieldError
 from django.db import models
 from django.db.models import (
     Aggregate,
@@ -37,6 +37,7 @@ from django.db.models import (
     UniqueConstraint,
     Window,
 )
+from django.db.models.constants import LOOKUP_SEP
 from django.db.models.constraints import BaseConstraint
 from django.db.models.expressions import (
     Col,
@@ -116,7 +117,7 @@ class HiddenColumn:
     ) -> None:
         self.model = model
         self.name = name
-        self.fields: tuple[AnyField, ...] = tuple(model._meta.get_field(one) for one in fields)  # type: ignore[misc]  # concrete, by local_key
+        self.fields: tuple[AnyField, ...] = tuple(existing_field(model, one) for one in fields)
         self.columns = tuple(local_key(model, field) for field in fields)
         self.expressions = tuple(map(_without_order, expressions))
         self.parts = _parts(condition)
@@ -248,7 +249,7 @@ class Wanted:
 
     @cached_property
     def _fields(self) -> list[AnyField]:
-        return [self.model._meta.get_field(name) for name in self.names]  # type: ignore[misc]  # as above
+        return [existing_field(self.model, name) for name in self.names]
 
     def _of_fields(self, engine: Engine, name: str) -> UniqueRule:
         columns = [column for field in self._fields if (column := column_for(field)) is not None]
@@ -379,14 +380,32 @@ def values_with(values: HiddenValues | None) -> HiddenValues:
     return values
 
 
+def existing_field(model: Model, name: str) -> AnyField:
+    """
+    Return the field that an index or a constraint names.
+
+    Raises:
+        UnsupportedModel: there is none, as after a ``RenameField`` alone.
+    """
+    try:
+        return model._meta.get_field(name)  # type: ignore[return-value]  # as ``fields`` of an index
+    except FieldDoesNotExist:
+        raise UnsupportedModel(
+            f"{model._meta.label}: an index or a constraint names the field {name}, which does not "
+            "exist.\n"
+            f"Way out: if a migration renames {name}, remove the index or constraint before it, and "
+            "add it afterwards with the new name, as makemigrations does."
+        ) from None
+
+
 def local_key(model: Model, name: str) -> str:
     """
     Return the key of the column of a model's own field.
 
     Raises:
-        UnsupportedModel: the field has no column, or one in another table.
+        UnsupportedModel: the field does not exist, has no column, or one in another table.
     """
-    field = model._meta.get_field(name)
+    field = existing_field(model, name)
     if field not in model._meta.local_concrete_fields:
         raise UnsupportedModel(
             f"{model._meta.label}: an index cannot cover {name}, which is in another table.\nWay "
@@ -422,11 +441,14 @@ def _fields_read(model: Model, expression: Any) -> list[AnyField]:
 
     Raises:
         NotExact: its value depends on more than the row, or cannot be computed here.
+        UnsupportedModel: it reads a field that does not exist.
     """
     query = Query(model)
     try:
         resolved = expression.resolve_expression(query, allow_joins=False)
     except (FieldError, ValueError, TypeError) as error:
+        for name in _names_read(expression):
+            existing_field(model, name)
         raise NotExact(str(error)) from error
     found: dict[str, AnyField] = {}
     for node in _nodes(resolved):
@@ -438,6 +460,17 @@ def _fields_read(model: Model, expression: Any) -> list[AnyField]:
                 raise NotExact(f"it depends on {node.target.name}, which has no column here")
             found[node.target.name] = node.target
     return list(found.values())
+
+
+def _names_read(expression: Any) -> Iterator[str]:
+    """Yield the names of fields in an expression that has not been resolved, except ``pk``."""
+    for node in _nodes(expression):
+        names: Iterable[str] = ()
+        if isinstance(node, Q):
+            names = sorted(node.referenced_base_fields)
+        elif isinstance(node, F):
+            names = (node.name.partition(LOOKUP_SEP)[0],)  # type: ignore[attr-defined]  # not in the stubs
+        yield from (name for name in names if name != "pk")
 
 
 def _nodes(expression: Any) -> Iterator[Any]:

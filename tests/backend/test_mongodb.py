@@ -16,6 +16,8 @@ from appwrite_orm_django.client import rows
 from appwrite_orm_django.client.errors import InvalidValue, WriteUnknown
 from appwrite_orm_django.client.operators import operator
 from appwrite_orm_django.engines import ENGINES
+from appwrite_orm_django.schema import rows as schema_rows
+from appwrite_orm_django.schema.definitions import Column
 from appwrite_orm_django.testing import appwrite_faults, captured_requests
 from tests import real
 from tests.kinds import kind_settings
@@ -466,6 +468,27 @@ def test_a_failed_count_is_not_believed(times):
         assert Tag.objects.filter(name__gt="tag-2")[:2].count() == 2
         assert Tag.objects.filter(name__gt="tag-2").count() == 2
         assert Tag.objects.filter(name="nothing").count() == 0
+
+
+@pytest.mark.parametrize("times", [0, 1, 100])
+def test_a_migration_does_not_believe_a_failed_count(mongodb, times):
+    """It would make a column required without a value for the rows that there are."""
+    Author.objects.bulk_create(
+        Author(name=f"author-{number}", email=None if number % 2 else f"{number}@example.org")
+        for number in range(6)
+    )
+    table = mongodb.table_ref("library_author")
+    among = Column("name", "enum", elements=("author-1", "author-2"))
+    of_addresses = Column("email", "enum", elements=("0@example.org",))
+    for count, wanted in (
+        (lambda: schema_rows.count_rows(mongodb.transport, table), 6),
+        (lambda: schema_rows.count_without_value(mongodb.transport, table, "email"), 3),
+        (lambda: schema_rows.count_without_value(mongodb.transport, table, "name"), 0),
+        (lambda: schema_rows.count_outside(mongodb.transport, table, among), 4),
+        (lambda: schema_rows.count_outside(mongodb.transport, table, of_addresses), 2),
+    ):
+        with uncounted(times):
+            assert count() == wanted
 
 
 @pytest.mark.parametrize("times", [0, 1, 100])

@@ -8,7 +8,7 @@ from django.test.utils import isolate_apps
 from appwrite_orm_django.checks.models import check_model
 from appwrite_orm_django.fields import RowIdField
 from appwrite_orm_django.models import AppwriteModel
-from tests.kinds import level_settings
+from tests.kinds import by_nulls, level_settings, respelled
 from tests.library.models import OddNames
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite", "twin"], transaction=True)
@@ -62,7 +62,7 @@ QUESTIONS = [
             .annotate(total=Sum("placeholder"))
             .order_by("parent__capital")
         ),
-        [(None, 3), ("One", 4)],
+        lambda: by_nulls([(None, 3), ("One", 4)], [("One", 4), (None, 3)]),
     ),
     (
         lambda q: [
@@ -93,7 +93,9 @@ QUESTIONS = [
     (lambda q: sorted(names(q.union(q.filter(percent=2)))), ["One", "Two"]),
     (lambda q: names(q.filter(capital__contains="%")), []),
     (
-        lambda q: names(q.filter(percent=F("percent"), capital="two").order_by("percent")[:1]),
+        lambda q: names(
+            q.filter(percent=F("percent"), capital=respelled("Two")).order_by("percent")[:1]
+        ),
         ["Two"],
     ),
     (
@@ -104,7 +106,7 @@ QUESTIONS = [
     ),
     (
         lambda q: names(q.select_related("parent").order_by("parent__percent", "percent")[:1]),
-        ["One"],
+        lambda: by_nulls(["One"], ["Two"]),
     ),
     (lambda q: names(q.filter(children__percent__gt=1).distinct()), ["One"]),
     (lambda q: q.filter(percent=F("percent")).count(), 2),
@@ -115,6 +117,7 @@ QUESTIONS = [
 @pytest.mark.parametrize("number", range(len(QUESTIONS)))
 def test_questions(rows, number, block):
     question, answer = QUESTIONS[number]
+    answer = answer() if callable(answer) else answer
     if not block:
         assert question(OddNames.objects.all()) == answer
         return

@@ -17,7 +17,7 @@ from appwrite_orm_django.signals import rows_changed
 from tests import differential
 from tests.backend.test_transactions import elsewhere
 from tests.fixtures import moment
-from tests.kinds import KINDS, kind_settings
+from tests.kinds import KINDS, kind_settings, respelled
 from tests.library.models import Author, Book, Country, Cover, Edition, Numbered, Tag, Writer
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -209,6 +209,40 @@ class TestOnEveryServer:
             made[1].pk: "another",
         }
 
+    @pytest.mark.parametrize("stored", ["FR", "fr", "fR"])
+    @pytest.mark.parametrize("others", [[], ["PE"], ["PE", "CU"], ["CU"]])
+    def test_a_primary_key_in_another_case(self, server, stored, others):
+        """Row ids exclude each other without case, whether the engine finds the other spelling or not."""
+        options = {"update_conflicts": True, "unique_fields": ["pk"], "update_fields": ["name"]}
+        Country.objects.create(code=stored, name="France")
+        Country.objects.create(code="CU", name="Cuba")
+        Country.objects.bulk_create(
+            [Country(code=code, name=f"new {code}") for code in ["Fr", *others]], **options
+        )
+        assert dict(Country.objects.values_list("code", "name")) == {
+            "CU": "Cuba",
+            stored: "new Fr",
+            **{code: f"new {code}" for code in others},
+        }
+
+    @pytest.mark.parametrize("further", [[], ["PE"]])
+    def test_a_primary_key_in_another_case_in_a_block(self, server, further):
+        """The lower and the upper case are looked up; others are found where the server refuses one."""
+        Country.objects.create(code="fR", name="France")
+        refused = (
+            nullcontext() if server.engine.finds_ids_without_case else pytest.raises(IntegrityError)
+        )
+        with refused as caught, atomic():
+            Country.objects.bulk_create(
+                [Country(code=code, name=f"new {code}") for code in ["Fr", *further]],
+                update_conflicts=True,
+                unique_fields=["pk"],
+                update_fields=["name"],
+            )
+        if caught:
+            assert "Row Fr already exists as fR; row ids are case-insensitive." in str(caught.value)
+            assert Country.objects.count() == 1
+
     @pytest.mark.django_db(
         databases=["default", "appwrite", *settings.TWINS.values()], transaction=True
     )
@@ -295,7 +329,7 @@ class TestFields:
         Book.objects.bulk_create([Book(author=zola, title="Nana", pages=1)], **options)
         Book.objects.bulk_create(
             [
-                Book(author=zola, title="nana", editor=hugo, pages=2),
+                Book(author=zola, title=respelled("Nana"), editor=hugo, pages=2),
                 Book(author=hugo, title="Nana"),
             ],
             **options,
@@ -519,7 +553,7 @@ class TestBlocks:
         Edition.objects.create(isbn="b", shelfmark="two")
         with atomic():
             for editions in (
-                [Edition(isbn="c", shelfmark="ONE")],
+                [Edition(isbn="c", shelfmark=respelled("one"))],
                 [Edition(isbn="b", shelfmark="one")],
                 [Edition(isbn="c", shelfmark="x"), Edition(isbn="d", shelfmark="x")],
                 [Edition(isbn="c", pk=Edition.objects.get(isbn="a").pk)],

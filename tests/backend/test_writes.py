@@ -292,7 +292,7 @@ class TestUpdate:
         )
         assert Book.objects.filter(blurb="long").count() == 3
         assert Book.objects.annotate(n=Length("title")).filter(n=4).update(pages=F("n") + 1) == 1
-        newest = Book.objects.order_by("-published").values("published")[:1]
+        newest = Book.objects.exclude(published=None).order_by("-published").values("published")[:1]
         assert Book.objects.filter(title="Nana").update(published=Subquery(newest)) == 1
         assert Book.objects.get(pk=book.pk).published == moment(1966, 1, 1)
 

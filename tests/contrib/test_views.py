@@ -19,6 +19,7 @@ from appwrite_orm_django.contrib.pagination import AppwritePaginator
 from appwrite_orm_django.contrib.views import AppwriteDetailView, AppwriteListView, Column
 from appwrite_orm_django.contrib.views.exporting import harmless
 from testproject.demo.pages import Page
+from tests.kinds import by_nulls
 from tests.library.models import Author, Book, Country, Cover, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -175,7 +176,7 @@ def test_sorting_is_offered_for_what_is_listed_and_nothing_else(books):
     assert 'href="?sort=-title"' in text
     assert 'href="?sort=author_id"' in text
     assert "sort=published" not in text
-    assert titles(get(BookList, "sort=-price"))[0] == "Book 24"
+    assert titles(get(BookList, "sort=-price"))[0] == by_nulls("Book 24", "Book 03")
     assert titles(get(BookList, "sort=published")) == titles(get(BookList))
     assert titles(get(BookList, "sort=author__country__name")) == titles(get(BookList))
     authors = [row[1] for row in page(get(BookList, "sort=author_id&page=2")).tables["rows"]]

@@ -515,7 +515,8 @@ class TestWithoutDatabase:
 
 
 def heading():
-    return f"appwrite (Appwrite database {connections['appwrite'].settings_dict['NAME']} at local:)"
+    settings = connections["appwrite"].settings_dict
+    return f"appwrite (Appwrite database {settings['NAME']} at {settings['HOST']})"
 
 
 def refuse(*_args, **_kwargs):

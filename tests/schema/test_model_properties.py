@@ -29,7 +29,16 @@ from appwrite_orm_django.schema.names import OWN_TABLES
 from appwrite_orm_django.schema.records import read_recorded
 from appwrite_orm_django.schema.steps import Plan, RenameColumn, ReplaceColumn
 
-from .conftest import ENGINE, InlineServer, Options, connect, migrate, plan_for, requests_of
+from .conftest import (
+    ENGINE,
+    LEVELS,
+    InlineServer,
+    Options,
+    connect,
+    migrate,
+    plan_for,
+    requests_of,
+)
 from .killing import Killed, killable
 from .random_models import Change, changes, same_value, value_of
 
@@ -37,12 +46,9 @@ pytestmark = pytest.mark.local_only("copies the local server with its content, h
 REFUSALS = (DuplicateRows, MissingValues, UnconvertibleRows)
 
 
-LEVELS = {"1.9": (killable(LocalServer), "1.9"), "2.x": (killable(InlineServer), "2.x")}
-
-
 def new_server(level: str) -> Any:
-    cls, feature_level = LEVELS[level]
-    return cls(feature_level=feature_level, index_lag=0)
+    cls = killable(InlineServer if level == "2.x" else LocalServer)
+    return cls(feature_level=level, index_lag=0, engine=ENGINE.name)
 
 
 def copied(server: Any, level: str) -> Any:
@@ -340,6 +346,7 @@ def test_the_plan_keeps_its_promises(change: Change, level: str) -> None:
     prepared.run(copied(prepared.server, level))
 
 
+@pytest.mark.engine("mariadb", "postgresql", reason="only 2.x takes everything inline")
 @settings(max_examples=EXAMPLES, **COMMON)
 @given(change=changes())
 def test_a_dry_run_shows_the_requests_of_the_run(change: Change) -> None:

@@ -614,6 +614,29 @@ def assert_changed(state: ProjectState, operations: list[Any], together: str) ->
     assert [int(value) for value in values(state, name)] == list(range(ROWS))
 
 
+@pytest.mark.parametrize(
+    "together",
+    [
+        TOGETHER["index"],
+        {"constraints": [models.UniqueConstraint(fields=["name", "other"], name="both")]},
+        {"constraints": [models.UniqueConstraint("name", name="one")]},
+        {"constraints": [models.UniqueConstraint(fields=["name"], condition=models.Q(n__gt=1), name="one")]},
+        {"constraints": [models.UniqueConstraint(fields=["n"], condition=models.Q(name__gt="1"), name="one")]},
+    ],
+    ids=["index", "of two", "of an expression", "with a condition", "in a condition"],
+)  # fmt: skip
+def test_a_rename_of_a_field_that_meta_names(server, together):
+    """Django renames it in ``unique_together`` only; makemigrations removes what names it, and adds it afterwards."""
+    fields = ("name", models.CharField(**TEXT)), ("other", models.CharField(**TEXT))
+    state = after(thing(("n", models.IntegerField()), *fields, **together))
+    with pytest.raises(
+        NotSupportedError,
+        match=r"library.Alpha: .*name.*does not exist\.\nWay out: .*makemigrations",
+    ):
+        after(migrations.RenameField("alpha", "name", "title"), state=state)
+    assert remaining(state) == []
+
+
 @pytest.mark.parametrize(("operations", "together"), [*on_indexed()])
 def test_an_operation_on_a_column_under_an_index(server, operations, together):
     assert_changed(after(*operations, state=with_index(together)), operations, together)

@@ -13,7 +13,12 @@ from appwrite_orm_django.backend.execution import retries
 from appwrite_orm_django.backend.execution.parts import Parts
 from appwrite_orm_django.backend.transactions.log import Operation
 from appwrite_orm_django.client import rows
-from appwrite_orm_django.client.errors import ColumnNotFound, LimitExceeded, WriteRefused
+from appwrite_orm_django.client.errors import (
+    ColumnNotFound,
+    LimitExceeded,
+    ServerError,
+    WriteRefused,
+)
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.commands import IncrementColumn
@@ -23,6 +28,8 @@ if TYPE_CHECKING:
     from appwrite_orm_django.engines import Engine
 
 
+# The largest float below 2**63.
+_LARGEST_FLOAT = 2**63 - 1024
 Row = Mapping[str, Any]
 Bounds = tuple[float | None, float | None]
 
@@ -69,6 +76,10 @@ def run(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
         if within[amount > 0] == command.bounds[amount > 0]:
             raise
         return _add_here(connection, command)
+    except ServerError as error:
+        if error.code != 500 or engine.adds_integers or not _is_beyond_floats(connection, command):
+            raise
+        return _add_here(connection, command)
     # A value beyond the opposite limit exceeds no bound here, but loses precision: the difference
     # is added afterwards.
     right = row[command.column]
@@ -81,6 +92,17 @@ def run(connection: Connection, command: IncrementColumn) -> Mapping[str, Any]:
     parts.written = 1
     with parts.part(1):
         return _add_here(connection, replace(command, amount=lost, bounds=(None, None)))
+
+
+def _is_beyond_floats(connection: Connection, command: IncrementColumn) -> bool:
+    """
+    Return whether the column holds a value that no sum of floats is.
+
+    The increment was not applied then: the database has rounded the value up, out of 64 bits.
+    """
+    row = rows.get_row(connection.transport, command.table, command.row_id)
+    value = row[command.column]
+    return value is not None and value > _LARGEST_FLOAT
 
 
 def add(

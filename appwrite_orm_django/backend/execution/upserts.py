@@ -282,6 +282,27 @@ def _spelled(engine: Engine, images: Iterable[Row]) -> list[Row]:
     return found
 
 
+def other_spellings(reader: Reader, table: TableRef, images: Iterable[Row]) -> Iterator[Row]:
+    """
+    Yield the rows whose ids differ from those of images in case only.
+
+    The filter makes the server look at every row. It is needed only after an error, since
+    ``_spelled`` finds almost all of them.
+    """
+    engine = reader.connection.engine
+    if engine.finds_ids_without_case:
+        return
+    ids = {image[ROW_ID].lower() for image in images}
+    matching = queries.starts_with if engine.anchors_prefixes else queries.contains
+    # Digits have one spelling.
+    wanted = (matching(ROW_ID, one) for one in sorted(ids) if one.upper() != one)
+    for query in _alternatives(wanted):
+        condition = Condition((query,))
+        for row in reader.rows(Fetch(table, "", condition), condition, (ROW_ID,)):
+            if row[ROW_ID].lower() in ids:
+                yield row
+
+
 def violation(
     reader: Reader, table: TableRef, unique: Unique, images: Mapping[str, Row]
 ) -> Clash | None:
@@ -441,6 +462,9 @@ def _met(
         condition = Condition((query,))
         listed = reader.rows(Fetch(table, "", condition), condition, wanted)
         found += (row for row in listed if row[ROW_ID].lower() not in freed)
+    if not found:
+        spelled = other_spellings(reader, table, given.values())
+        found += (row for row in spelled if row[ROW_ID].lower() not in freed)
     folded = {row_id.lower(): row_id for row_id in given}
     for row in found:
         if (row_id := folded.get(row[ROW_ID].lower())) is not None:
@@ -539,9 +563,12 @@ class Plan:
         }
 
 
-def plan(reader: Reader, command: UpsertRows) -> Plan:
+def plan(reader: Reader, command: UpsertRows, *, thorough: bool = False) -> Plan:
     """
     Look up the target's values and plan one write for each row.
+
+    Args:
+        thorough: whether to look for every spelling of a row id.
 
     Raises:
         IntegrityError: two new rows have the same id.
@@ -553,6 +580,8 @@ def plan(reader: Reader, command: UpsertRows) -> Plan:
     ]
     if target == (ROW_ID,):
         asked = _spelled(engine, asked)
+        if thorough:
+            asked += other_spellings(reader, command.table, asked)
     shown = [
         *(output.key for output in command.outputs if output.key),
         *(key for keys in command.unique for key in keys),
@@ -658,7 +687,7 @@ def _batch(connection: Connection, command: UpsertRows) -> WriteResult:
     refused: dict[str, str] | None = None
     for attempt in itertools.count(1):
         with connection.own_block() as block:
-            planned = plan(connection.reader, command)
+            planned = plan(connection.reader, command, thorough=attempt > 1)
             try:
                 return _write(connection, block, command, planned)
             except TransactionLimitExceeded:

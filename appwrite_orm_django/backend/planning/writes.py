@@ -268,6 +268,11 @@ def _new_row(
             raise DataError(f"{table}.{field.column}: {error}.") from error
         if column == ROW_ID:
             row_id = wire
+            if wire == "0":
+                raise DataError(
+                    f"{table}.{field.column}: '0' cannot be an Appwrite row id: the server takes "
+                    "it for none (recording rows-ids)."
+                )
         elif needs_value or wire is not None:
             data[column] = wire
     return data, row_id
