@@ -53,7 +53,9 @@ class Command(WithKey, BaseCommand):
             raise CommandError(str(error)) from error
         if options["verbosity"] >= 1:
             created, present = sum(done.created.values()), sum(done.present.values())
-            self.stdout.write(f"{created:,} row{pluralize(created)} created, {present:,} already present.")
+            self.stdout.write(
+                f"{created:,} row{pluralize(created)} created, {present:,} already present."
+            )
         if done.unfilled:
             self.stderr.write(
                 f"The unique constraints of {', '.join(sorted(done.unfilled))} do not hold for the "
