@@ -94,7 +94,7 @@ def test_the_panel_shows_each_tables_figures(editor, tags):
     state, rate, hits, misses, invalidations, entries, size, saved, written = table
     assert (state, rate, hits, misses, invalidations, entries) == (
         "fresh",
-        "75.0 %",
+        "75.0%",
         "3",
         "1",
         "1",
@@ -148,7 +148,7 @@ def test_other_processes_count_as_well(editor, statistics):
     store.put(key("older"), '{"library_tag": {"an_older_counter": 3}}', 60)
     store.put(key("older:m"), '{"not": "a list of lists"}', 60)
     table = rows(editor.get(PANEL))["library.Tag"]
-    assert table[1:4] == ["80.0 %", "40", "10"]
+    assert table[1:4] == ["80.0%", "40", "10"]
     assert table[-1].endswith("ago webhook")
     report = make_report("appwrite")
     assert Minute(now, 40, 10, 0) in report.minutes
@@ -359,16 +359,16 @@ def test_durations(seconds, text):
 
 @pytest.mark.parametrize(
     ("hits", "misses", "text"),
-    [(2, 1, "66.7 %"), (1, 2, "33.3 %"), (1, 7, "12.5 %"), (0, 3, "0.0 %")],
+    [(2, 1, "66.7%"), (1, 2, "33.3%"), (1, 7, "12.5%"), (0, 3, "0.0%")],
 )
 def test_a_rate_is_rounded(hits, misses, text):
     assert percent(Counters(hits=hits, misses=misses)) == text
 
 
 def test_a_rate_is_not_rounded_to_all_or_nothing():
-    assert percent(Counters(hits=1, misses=99_999)) == "0.1 %"
-    assert percent(Counters(hits=99_999, misses=1)) == "99.9 %"
-    assert percent(Counters(hits=1)) == "100.0 %"
+    assert percent(Counters(hits=1, misses=99_999)) == "0.1%"
+    assert percent(Counters(hits=99_999, misses=1)) == "99.9%"
+    assert percent(Counters(hits=1)) == "100.0%"
     assert percent(Counters()) == "\N{EN DASH}"
 
 

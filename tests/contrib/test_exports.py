@@ -243,8 +243,8 @@ def test_the_commands(source, target, use, tmp_path):
     with pytest.raises(CommandError, match="exists"):
         run("appwrite_export", output=file)
     use(target)
-    assert run("appwrite_import", file) == "1,204 rows created, 0 existed already.\n"
-    assert run("appwrite_import", file) == "0 rows created, 1,204 existed already.\n"
+    assert run("appwrite_import", file) == "1,204 rows created, 0 already present.\n"
+    assert run("appwrite_import", file) == "0 rows created, 1,204 already present.\n"
     assert rows_of(target, "a") == rows_of(source, "a")
     assert rows.list_rows(target, TableRef("shop", CLAIMS.id))["rows"] == []
 
@@ -272,7 +272,7 @@ def test_some_tables(source, target, use, tmp_path):
     file = str(tmp_path / "rows.jsonl")
     run("appwrite_export", output=file)
     use(target)
-    assert run("appwrite_import", file, "b") == "1 rows created, 0 existed already.\n"
+    assert run("appwrite_import", file, "b") == "1 row created, 0 already present.\n"
     with pytest.raises(CommandError, match='There is no app "nope"'):
         run("appwrite_export", "nope")
     with pytest.raises(CommandError, match="has no table on the server"):

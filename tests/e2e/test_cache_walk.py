@@ -110,7 +110,7 @@ def test_the_panel_shows_and_does_what_it_says(shared_site, browser):
     browser.get(f"{shared_site.url}{PANEL}")
     # The count and the page.
     state, rate, hits, misses, *_ = figures(browser, "world.Script")
-    assert (state, rate, hits, misses) == ("fresh", "66.7 %", "4", "2")
+    assert (state, rate, hits, misses) == ("fresh", "66.7%", "4", "2")
     assert browser.find_elements(By.CSS_SELECTOR, "svg rect.aw-hits")
 
     run(shared_site, "from testproject.world.models import Script as S; from django.db import connections; S.objects.filter(pk='Zxxx').update(numeric='997'); connections['appwrite'].cache.statistics.publish()")  # fmt: skip

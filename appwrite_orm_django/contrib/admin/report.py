@@ -184,9 +184,9 @@ def percent(counters: Counters) -> str:
     rate = counters.hit_rate
     if rate is None:
         return "\N{EN DASH}"
-    # "100.0 %" means no misses, and "0.0 %" no hits.
+    # "100.0%" means no misses, and "0.0%" no hits.
     shown = rate if rate in (0, 1) else min(max(rate, 0.001), 0.999)
-    return f"{shown:.1%}".replace("%", " %")
+    return f"{shown:.1%}"
 
 
 def duration(seconds: float) -> str:

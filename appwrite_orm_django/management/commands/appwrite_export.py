@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.template.defaultfilters import pluralize
 
 from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.client.errors import InvalidQuery, NotFound
@@ -73,8 +74,10 @@ class Command(WithKey, BaseCommand):
                 "file."
             ) from error
         if options["verbosity"] >= 1:
+            tables = len(database.tables)
             self.stdout.write(
-                f"{total:,} rows of {len(database.tables):,} tables in {options['output']}."
+                f"{total:,} row{pluralize(total)} of {tables:,} table{pluralize(tables)} in "
+                f"{options['output']}."
             )
 
     def _to_stdout(self, connection: DatabaseWrapper, database: Database) -> None:

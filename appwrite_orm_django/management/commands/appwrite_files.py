@@ -10,6 +10,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.storage import InvalidStorageError, storages
 from django.core.management.base import BaseCommand, CommandError
+from django.template.defaultfilters import pluralize
 
 from appwrite_orm_django.client import files
 from appwrite_orm_django.client.errors import AppwriteError, FileNotFound
@@ -88,19 +89,20 @@ class Command(BaseCommand):
             if options["verbosity"] == 1 and seen % _EACH == 0:
                 self.stdout.write(f"{seen} files so far, {counts['copied']} copied ...")
         would = "would be copied" if options["dry_run"] else "copied"
+        copied, there = counts["copied"], counts["there"]
         self.stdout.write(
-            f"{counts['copied']} files ({size:,} bytes) {would}, {counts['there']} were there already."
+            f"{copied} file{pluralize(copied)} ({size:,} bytes) {would}, {there} already present."
         )
         if counts["incomplete"]:
             self.stderr.write(
-                f"If nobody is uploading to {options['target']}, remove the uploads that were cut off: "
+                f"If no one is uploading to {options['target']}, remove the uploads that were cut off: "
                 f"manage.py appwrite_files incomplete {options['target']} --delete --older-than 0"
             )
         if failed or counts["differs"] or counts["incomplete"]:
             raise CommandError(
-                f"{len(failed)} files failed, {counts['differs']} have another content in the target "
-                f"and {counts['incomplete']} are incomplete there. Mend the cause and run the command "
-                "again: it goes on where it was."
+                f"{len(failed)} failed, {counts['differs']} differ in the target, "
+                f"{counts['incomplete']} incomplete there. Correct the cause, and run the command "
+                "again: it continues there."
             )
 
     def _complain(self, name: str, text: str) -> None:
@@ -124,9 +126,8 @@ class Command(BaseCommand):
             )
             if options["delete"]:
                 deleted += _delete_incomplete(storage, FileRef(storage.bucket, file["$id"]))
-        self.stdout.write(
-            f"{deleted} uploads deleted." if options["delete"] else f"{len(found)} uploads found."
-        )
+        number, done = (deleted, "deleted") if options["delete"] else (len(found), "found")
+        self.stdout.write(f"{number} upload{pluralize(number)} {done}.")
 
 
 def _delete_incomplete(storage: AppwriteStorage, ref: FileRef) -> bool:

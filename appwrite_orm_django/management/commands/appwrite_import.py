@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.template.defaultfilters import pluralize
 
 from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.backend.keys import primary_key_of
@@ -57,7 +58,9 @@ class Command(WithKey, BaseCommand):
             raise CommandError(str(error)) from error
         if options["verbosity"] >= 1:
             created, present = sum(done.created.values()), sum(done.present.values())
-            self.stdout.write(f"{created:,} rows created, {present:,} existed already.")
+            self.stdout.write(
+                f"{created:,} row{pluralize(created)} created, {present:,} already present."
+            )
         if done.unfilled:
             self.stderr.write(
                 f"The unique constraints of {', '.join(sorted(done.unfilled))} do not hold for the "
