@@ -284,7 +284,7 @@ class AppwriteStorage(InBucket, Storage):
         if how == "django":
             return addresses.django_url(
                 self.alias, self.settings.bucket, names.addressable(name), kind, params,
-                signed=not self.settings.is_public,
+                signed=not self.settings.is_public, timeout_s=timeout,
             )  # fmt: skip
         connection = appwrite_connection(self.alias)
         ref = FileRef(self.bucket, names.id_of(names.addressable(name)))
