@@ -220,6 +220,7 @@ class AppwriteStorage(InBucket, Storage):
 
         Files of other clients are listed at the top, as ``id:<id>``.
         """
+        path = str(path)
         prefix = "" if path in ("", ".", "/") else f"{names.normalized(path)}/"
         queries = [starts_with("name", prefix)] if prefix else []
         directories: set[str] = set()
@@ -241,7 +242,10 @@ class AppwriteStorage(InBucket, Storage):
 
     def get_created_time(self, name: str) -> datetime:
         created = self.created(self._known(name))
-        return created if settings.USE_TZ else timezone.make_naive(created)
+        if settings.USE_TZ:
+            return created
+        # Of the site, not the one that is activated for a visitor.
+        return timezone.make_naive(created, timezone.get_default_timezone())
 
     def get_modified_time(self, name: str) -> datetime:
         # ``$updatedAt`` moves with previews and permissions; the content never changes.

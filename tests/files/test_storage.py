@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -14,6 +15,7 @@ from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.db import models
 from django.test import override_settings
+from django.utils.timezone import override as timezone_override
 from rest_framework import serializers
 
 from appwrite_orm_django.client import files
@@ -137,6 +139,8 @@ def test_directories(storage):
     assert storage.listdir("docs") == (["sub"], ["b.txt"])
     assert storage.listdir("docs/sub/") == ([], ["c.txt"])
     assert storage.listdir("nothing") == ([], [])
+    assert storage.listdir(Path()) == storage.listdir("")
+    assert storage.listdir(Path("docs")) == storage.listdir("docs")
 
 
 @pytest.mark.parametrize("use_tz", [True, False])
@@ -144,7 +148,8 @@ def test_times(storage, settings, use_tz):
     settings.USE_TZ = use_tz
     settings.TIME_ZONE = "America/Lima"
     name = save(storage, "a.txt")
-    moment = storage.get_modified_time(name)
+    with timezone_override("Asia/Tokyo"):  # a visitor's; the time is the site's
+        moment = storage.get_modified_time(name)
     assert (moment.tzinfo is not None) == use_tz
     now = (
         datetime.now(timezone.utc)
