@@ -220,6 +220,7 @@ class AppwriteStorage(InBucket, Storage):
 
         Files of other clients are listed at the top, as ``id:<id>``.
         """
+        path = str(path)
         prefix = "" if path in ("", ".", "/") else f"{names.normalized(path)}/"
         queries = [starts_with("name", prefix)] if prefix else []
         directories: set[str] = set()
@@ -241,7 +242,10 @@ class AppwriteStorage(InBucket, Storage):
 
     def get_created_time(self, name: str) -> datetime:
         created = self.created(self._known(name))
-        return created if settings.USE_TZ else timezone.make_naive(created)
+        if settings.USE_TZ:
+            return created
+        # Of the site, not the one that is activated for a visitor.
+        return timezone.make_naive(created, timezone.get_default_timezone())
 
     def get_modified_time(self, name: str) -> datetime:
         # ``$updatedAt`` moves with previews and permissions; the content never changes.
@@ -284,7 +288,7 @@ class AppwriteStorage(InBucket, Storage):
         if how == "django":
             return addresses.django_url(
                 self.alias, self.settings.bucket, names.addressable(name), kind, params,
-                signed=not self.settings.is_public,
+                signed=not self.settings.is_public, timeout_s=timeout,
             )  # fmt: skip
         connection = appwrite_connection(self.alias)
         ref = FileRef(self.bucket, names.id_of(names.addressable(name)))

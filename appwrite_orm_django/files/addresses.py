@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ PREVIEW_OPTIONS = {
     "background": "background", "output": "output",
 }  # fmt: skip
 SALT = "appwrite_orm_django.files"
+_TIMEOUT = re.compile(r"[0-9]{0,10}")
 
 
 def preview_params(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def appwrite_url(
 
 def token_for(cache: BaseCache, transport: Transport, ref: FileRef, timeout_s: int) -> str:
     """
-    Return a token that opens a file for at least half of ``timeout_s``.
+    Return a token that opens a file for ``timeout_s``, of which at least half is left.
 
     Tokens are kept in Django's cache, since each takes a request. The processes share them, because
     the file of a name may be deleted and saved again by any: the tokens of the old one are void.
@@ -71,15 +73,20 @@ def token_for(cache: BaseCache, transport: Transport, ref: FileRef, timeout_s: i
     """
     key = _token_key(transport, ref)
     now = time.time()
+    kept: dict[int, tuple[str, float]] = {}
     with _faults_logged("read"):
-        secret, expires = cache.get(key) or ("", 0.0)
-        if expires - now >= timeout_s / 2:
-            return str(secret)
+        kept = cache.get(key) or {}
+    # Those of another life are not given out: a short one may be meant to protect the file.
+    secret, expires = kept.get(timeout_s, ("", 0.0))
+    if expires - now >= timeout_s / 2:
+        return secret
     expire = datetime.now(timezone.utc) + timedelta(seconds=timeout_s)
     token = files.create_token(transport, ref, expire.isoformat(timespec="milliseconds"))
     secret = str(token["secret"])
     with _faults_logged("kept"):
-        cache.set(key, (secret, now + timeout_s), timeout=timeout_s)
+        valid = {life: known for life, known in kept.items() if known[1] > now}
+        valid[timeout_s] = (secret, now + timeout_s)
+        cache.set(key, valid, timeout=max(valid))
     return secret
 
 
@@ -104,13 +111,21 @@ def _faults_logged(what: str) -> Iterator[None]:
 
 
 def django_url(
-    alias: str, bucket: str, name: str, kind: str, params: Mapping[str, Any], *, signed: bool
+    alias: str,
+    bucket: str,
+    name: str,
+    kind: str,
+    params: Mapping[str, Any],
+    *,
+    signed: bool,
+    timeout_s: int | None = None,
 ) -> str:
     """
     Return the address of a file at ``appwrite_orm_django.files.urls``.
 
     Args:
         signed: whether the address carries a signature that the view asks for.
+        timeout_s: how long the signature is valid; by default as long as the storage says.
 
     Raises:
         ValueError: the site has not included these URLs.
@@ -127,22 +142,30 @@ def django_url(
         ) from error
     query = dict(params)
     if signed:
-        query["signature"] = signature_of(alias, bucket, name)
+        timeout = "" if timeout_s is None else str(timeout_s)
+        signature = signing.TimestampSigner(salt=SALT).sign(_signed(alias, bucket, name, timeout))
+        query["signature"] = ":".join(signature.rsplit(":", 2)[1:])
+        if timeout:
+            query["timeout"] = timeout
     return f"{path}?{urlencode(query)}" if query else path
 
 
-def signature_of(alias: str, bucket: str, name: str) -> str:
-    """Return a signature that lets its bearer read one file from now on."""
-    signed = signing.TimestampSigner(salt=SALT).sign(f"{alias}:{bucket}:{name}")
-    return signed.removeprefix(f"{alias}:{bucket}:{name}:")
-
-
-def is_signed(alias: str, bucket: str, name: str, signature: str, timeout_s: int) -> bool:
-    """Return whether a signature of a file is right and not older than ``timeout_s``."""
+def is_signed(
+    alias: str, bucket: str, name: str, query: Mapping[str, str], default_timeout_s: int
+) -> bool:
+    """Return whether the query of an address has a signature that is right and not too old."""
+    timeout, signature = query.get("timeout", ""), query.get("signature", "")
+    if not _TIMEOUT.fullmatch(timeout):
+        return False
     try:
         signing.TimestampSigner(salt=SALT).unsign(
-            f"{alias}:{bucket}:{name}:{signature}", max_age=timeout_s
+            f"{_signed(alias, bucket, name, timeout)}:{signature}",
+            max_age=int(timeout or default_timeout_s),
         )
     except signing.BadSignature:
         return False
     return True
+
+
+def _signed(alias: str, bucket: str, name: str, timeout: str) -> str:
+    return f"{alias}:{bucket}:{timeout}:{name}"

@@ -57,9 +57,8 @@ def serve_file(
     """
     storage = _storage(alias, bucket)
     settings = storage.settings
-    signature = request.GET.get("signature", "")
     if not settings.is_public and not is_signed(
-        alias, bucket, name, signature, settings.url_timeout
+        alias, bucket, name, request.GET, settings.url_timeout
     ):
         raise PermissionDenied("The signature of the address is missing, wrong or too old.")
     try:

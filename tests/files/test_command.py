@@ -136,7 +136,7 @@ def test_what_the_bucket_refuses_is_reported_by_a_dry_run(both: Any) -> None:
     }
     with override_settings(STORAGES=named):
         output, error = failing("copy", "default", "media", "--dry-run")
-    assert "photos/2026/b.jpg: photos/2026/b.jpg: bucket" in output
+    assert "\nphotos/2026/b.jpg was refused by bucket" in output
     assert "3 failed" in error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -273,11 +274,29 @@ def test_a_private_file_needs_its_signature(private: Any, client: Client) -> Non
     for refused in (path, f"{path}?signature=x", f"{private.url(other).partition('?')[0]}?{query}"):
         assert client.get(refused).status_code == 403
     with storing(URL_TIMEOUT=1), pytest.MonkeyPatch.context() as patch:
-        import time
-
         later = time.time() + 5
         patch.setattr("django.core.signing.time.time", lambda: later)
         assert client.get(url).status_code == 403
+
+
+def test_an_address_is_valid_as_long_as_was_asked(
+    private: Any, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = private.save("a.txt", ContentFile(b"content"))
+    default, short, long = (private.url(name, timeout=life) for life in (None, 60, 7 * 86400))
+    now = time.time()
+    for passed, valid in [(30, {default, short, long}), (90, {default, long}), (4000, {long})]:
+        monkeypatch.setattr("django.core.signing.time.time", lambda passed=passed: now + passed)
+        for url in (default, short, long):
+            assert client.get(url).status_code == (200 if url in valid else 403), (passed, url)
+    # The life is signed, too.
+    for url in (
+        f"{default}&timeout=99999",
+        short.replace("timeout=60", "timeout=99999"),
+        f"{long}9",
+    ):
+        assert client.get(url).status_code == 403
+    assert client.get(default.replace("signature", "timeout=x&signature")).status_code == 403
 
 
 def test_what_is_not_there(public: Any, client: Client) -> None:

@@ -106,7 +106,8 @@ class Command(BaseCommand):
             )
 
     def _complain(self, name: str, text: str) -> None:
-        self.stderr.write(self.style.ERROR(f"{_printable(name)}: {text}"))
+        line = text if text.startswith(name) else f"{_printable(name)}: {text}"
+        self.stderr.write(self.style.ERROR(line))
 
     def _incomplete(self, options: dict[str, Any]) -> None:
         storage = _storage(options["storage"])
