@@ -37,7 +37,7 @@ from tests.library.models import (
 
 COLUMNS = "(isbn, copies, listed, counted)"
 NOW = ", '2024-01-01 00:00:00', '2024-01-01 00:00:00'"
-DATABASES = ["default", "appwrite", *("twin", "twin-postgresql", "twin-mongodb")]
+DATABASES = ["default", "appwrite", "twin"]
 TABLES = (*LIBRARY, Numbered)
 
 
