@@ -55,6 +55,18 @@ test: install
 	@echo "The whole suite takes about 10 minutes on two cores; make test-quick takes one."
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 tests
 
+# The tests that meet an engine, on those that make test leaves out: make test-engines KINDS=mongodb-1.9 ROOMS=tests/orm.
+# Tests that ask servers of every kind by themselves, as random queries, are in make test.
+KINDS ?= postgresql-1.9 postgresql-2.x mongodb-1.9
+ROOMS ?= tests/backend tests/orm tests/schema tests/changes tests/contrib tests/users tests/testing tests/doctor tests/checks tests/files
+.PHONY: test-engines
+test-engines: install
+	set -e; for kind in $(KINDS); do \
+	  echo "== $$kind"; \
+	  APPWRITE_TEST_ENGINE=$${kind%-*} APPWRITE_TEST_FEATURE_LEVEL=$${kind#*-} PYTHONHASHSEED=0 \
+	    $(BIN)/python -m pytest -q -n 2 --ignore=tests/backend/test_random_queries.py --ignore=tests/backend/test_random_histories.py $(ROOMS); \
+	done
+
 # Recordings of real servers, in the process and over a socket; they lie in ../shared/conformance or APPWRITE_CONFORMANCE.
 .PHONY: conformance
 conformance: install

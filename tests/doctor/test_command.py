@@ -236,7 +236,7 @@ class TestWebhook:
 class TestRealtime:
     @pytest.fixture
     def line(self):
-        server = RealtimeServer(local_server("local:"))
+        server = RealtimeServer(local_server(connections["appwrite"].settings_dict["HOST"]))
         yield f"ws://127.0.0.1:{server.port}/v1/realtime"
         server.close()
 

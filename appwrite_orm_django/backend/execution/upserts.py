@@ -563,12 +563,9 @@ class Plan:
         }
 
 
-def plan(reader: Reader, command: UpsertRows, *, thorough: bool = False) -> Plan:
+def plan(reader: Reader, command: UpsertRows) -> Plan:
     """
     Look up the target's values and plan one write for each row.
-
-    Args:
-        thorough: whether to look for every spelling of a row id.
 
     Raises:
         IntegrityError: two new rows have the same id.
@@ -580,8 +577,6 @@ def plan(reader: Reader, command: UpsertRows, *, thorough: bool = False) -> Plan
     ]
     if target == (ROW_ID,):
         asked = _spelled(engine, asked)
-        if thorough:
-            asked += other_spellings(reader, command.table, asked)
     shown = [
         *(output.key for output in command.outputs if output.key),
         *(key for keys in command.unique for key in keys),
@@ -687,7 +682,7 @@ def _batch(connection: Connection, command: UpsertRows) -> WriteResult:
     refused: dict[str, str] | None = None
     for attempt in itertools.count(1):
         with connection.own_block() as block:
-            planned = plan(connection.reader, command, thorough=attempt > 1)
+            planned = plan(connection.reader, command)
             try:
                 return _write(connection, block, command, planned)
             except TransactionLimitExceeded:
@@ -704,6 +699,8 @@ def _batch(connection: Connection, command: UpsertRows) -> WriteResult:
                 if clash := _violation_now(connection, command):
                     raise clash.error(command.table) from error
                 if refused == planned.versions or attempt == retries.MAX_ATTEMPTS:
+                    change = Change(tuple(planned.creations.values()), planned.changes)
+                    explain(connection, error, command.table, change)
                     raise
                 refused = planned.versions
         command = replace(command, rows=tuple(row.with_another_id() for row in command.rows))

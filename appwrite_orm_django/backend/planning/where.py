@@ -244,7 +244,8 @@ def _without_nulls(tree: Tree) -> Tree:
         kept: dict[Tree, None] = {}
         for part in map(_without_nulls, tree.parts):
             kept.update(dict.fromkeys(part.parts if isinstance(part, AllOf) else (part,)))
-        return replace(tree, parts=tuple(kept))
+        # The server takes no AND of a single filter.
+        return replace(tree, parts=tuple(kept)) if len(kept) > 1 else next(iter(kept))
     return tree
 
 
