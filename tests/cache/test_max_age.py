@@ -414,6 +414,7 @@ def test_nothing_counts_as_fresh_because_it_may_be_served(cache, load):
     assert not cache.is_updated(["product"])
 
 
+@pytest.mark.django_db(databases=["default", "appwrite"])
 def test_a_request_begins_without_the_writes_of_the_last_one(cache, clock, load):
     begun_at = cache.read("list", ["product"], load)
     write(cache)
