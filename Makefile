@@ -113,7 +113,7 @@ hammer: install
 hammer-all: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python -m benchmarks.hammer --cache all --seconds 40
-	$(BIN)/python -m benchmarks.hammer --cache sentinel,cluster,django-valkey-cluster,dump --seconds 120 --chaos faults --store driver
+	$(BIN)/python -m benchmarks.hammer --cache sentinel,partition,partition-replica,cluster,django-valkey-cluster,dump --seconds 120 --chaos faults --store driver
 
 # A few seconds on each cache that Debian has the servers of, for continuous integration.
 .PHONY: hammer-short

@@ -14,7 +14,8 @@ has been invalidated::
                 library, so these are sent twice (see docs/howto/webhooks.md)
 
 ``cache_hit`` and ``cache_missed`` are sent once per read, ``cache_invalidated`` once per
-invalidation. Their ``sender`` is None, and they also send::
+invalidation. A read that is served invalidated rows within its ``max_age`` is a hit with the reason
+"max_age". Their ``sender`` is None, and they also send::
 
     alias       the database alias, str
     tables      tuple of the tables involved, str

@@ -19,11 +19,11 @@ def free_port() -> int:
             return port
 
 
-def wait_for_port(port: int, what: str, seconds: float = 20) -> None:
+def wait_for_port(port: int, what: str, seconds: float = 20, host: str = "127.0.0.1") -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            socket.create_connection((host, port), timeout=1).close()
         except OSError:
             time.sleep(0.02)
         else:
@@ -38,9 +38,19 @@ class RedisServer:
     Args:
         options: further options of the command line, such as ``["--appendonly", "yes"]``.
         program: ``redis-server`` or one that takes the same options.
+        host: the address that it listens at.
+        within: the beginning of the command, which runs the rest of it elsewhere.
     """
 
-    def __init__(self, options: Sequence[str] = (), program: str = "redis-server") -> None:
+    def __init__(
+        self,
+        options: Sequence[str] = (),
+        program: str = "redis-server",
+        host: str = "127.0.0.1",
+        within: Sequence[str] = (),
+    ) -> None:
+        self.host = host
+        self._within = tuple(within)
         self.port = free_port()
         self.program = program
         self._options = tuple(options)
@@ -49,20 +59,21 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"redis://{self.host}:{self.port}/0"
 
     def start(self) -> None:
         if shutil.which(self.program) is None:
             raise SystemExit(
                 f"{self.program} is not installed (Debian: apt-get install redis-server)"
             )
-        command = [self.program, "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        command = [*self._within, self.program, "--port", str(self.port), "--bind", self.host]
+        command += ["--save", "", "--protected-mode", "no"]
         if "--appendonly" not in self._options:
             command += ["--appendonly", "no"]
         self._process = subprocess.Popen(
             [*command, *self._options], cwd=self.directory, stdout=subprocess.DEVNULL
         )
-        wait_for_port(self.port, self.program)
+        wait_for_port(self.port, self.program, host=self.host)
 
     def kill(self) -> None:
         if self._process is not None:

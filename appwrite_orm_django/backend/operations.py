@@ -132,6 +132,7 @@ class DatabaseOperations(BaseDatabaseOperations):
         with self.connection.cursor() as cursor:
             for command in sql_list:
                 cursor.execute(command)
+        self.connection.cache.forget_invalidated()
 
     def sequence_reset_sql(self, style: Any, model_list: Any) -> list[str]:
         return []

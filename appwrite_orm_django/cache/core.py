@@ -23,6 +23,10 @@ class Core:
     """
     The shared part of a cache. ``clock`` gives monotonic seconds; writes renew their notice by it.
 
+    Attributes:
+        not_before: Unix time before which no load may have begun whose entry is served to a read in
+            this process because of its ``max_age``.
+
     Args:
         settings: the settings of the cache.
         namespace: opaque text that differs between Appwrite databases.
@@ -56,6 +60,7 @@ class Core:
             run=self.store.in_background,
         )
         self._timeouts: dict[tuple[str, ...], float] = {}
+        self.not_before = -math.inf
         self.early = self._early if settings.early_refresh or settings.stale_on_error else None
 
     @property

@@ -12,7 +12,6 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
@@ -45,6 +44,7 @@ from appwrite_orm_django.client.identity import current_identity
 from appwrite_orm_django.client.secret import Secret, without_frames
 from appwrite_orm_django.conf import appwrite_aliases
 from appwrite_orm_django.contrib.cache_status import STATUS, TABLE, reads_so_far, stale_since
+from appwrite_orm_django.contrib.page_tags import Seen, Tag
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.base import DatabaseWrapper
@@ -215,62 +215,6 @@ class _Asked(NamedTuple):
     locale: tuple[str, str]
 
 
-class _Tag(NamedTuple):
-    """
-    The contents of a page's ETag, so that a 304 needs no look-up.
-
-    Attributes:
-        state: as in ``_Asked``; empty if the page was rendered from invalidated rows.
-        until: when its data expires, in whole seconds of Unix time.
-        max_age_ms: the shortest ``max_age`` of its reads; None if none of them has one.
-        as_of_ms: Unix time. Every write that had returned by then is included.
-        page: as in ``_Asked``; empty if one of its reads has no ``max_age``.
-    """
-
-    state: str
-    until: int
-    max_age_ms: int | None = None
-    as_of_ms: int = 0
-    page: str = ""
-
-    @classmethod
-    def read(cls, etag: str) -> _Tag | None:
-        state, *parts = etag.removeprefix("W/").strip('"').split("-")
-        if len(parts) not in (1, 4) or not all(part.isdecimal() for part in parts[:3]):
-            return None
-        if len(parts) == 1:
-            return cls(state, int(parts[0]))
-        return cls(state, int(parts[0]), int(parts[1]), int(parts[2]), parts[3])
-
-    def __str__(self) -> str:
-        # The ETag is weak, because compression does not change the page.
-        ages = "" if self.max_age_ms is None else f"-{self.max_age_ms}-{self.as_of_ms}-{self.page}"
-        return f'W/"{self.state}-{self.until}{ages}"'
-
-    @property
-    def ends_at(self) -> float:
-        """Unix time until which a browser may show the page without asking."""
-        if self.max_age_ms is None:
-            return self.until
-        return min(self.until, (self.as_of_ms + self.max_age_ms) / 1000)
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """The time since which a page is unchanged, and its expiry, in whole seconds of Unix time."""
-
-    since: int
-    until: int
-
-    @classmethod
-    def read(cls, value: object) -> _Seen | None:
-        parts = value.decode().split() if isinstance(value, bytes) else ()
-        return cls(*map(int, parts)) if len(parts) == 2 else None
-
-    def __str__(self) -> str:
-        return f"{self.since} {self.until}"
-
-
 class _Page:
     """The arguments of ``cache_headers`` for a view, and what they mean for a request."""
 
@@ -314,10 +258,10 @@ class _Page:
         )
         return asked, response
 
-    def _confirmed(self, request: HttpRequest, asked: _Asked, now: float) -> _Tag | None:
+    def _confirmed(self, request: HttpRequest, asked: _Asked, now: float) -> Tag | None:
         """Return the tag of the client's copy if the page may be answered with it, else None."""
         if "If-None-Match" in request.headers:
-            tags = map(_Tag.read, parse_etags(request.headers["If-None-Match"]))
+            tags = map(Tag.read, parse_etags(request.headers["If-None-Match"]))
             known = [tag for tag in tags if tag is not None and tag.until > now]
             for tag in known:
                 if tag.state == asked.state:
@@ -333,10 +277,10 @@ class _Page:
                 and http_date(seen.since) == request.headers["If-Modified-Since"]
                 and seen.until > now
             ):
-                return _Tag(asked.state, seen.until)
+                return Tag(asked.state, seen.until)
         return None
 
-    def _is_recent(self, tag: _Tag, asked: _Asked, now: float) -> bool:
+    def _is_recent(self, tag: Tag, asked: _Asked, now: float) -> bool:
         """Return whether a copy may be confirmed because of its age, as an entry may be served."""
         caches = [_connection(alias).cache for alias, _ in self._tables()]
         skew_s = max(cache.settings.clock_skew for cache in caches)
@@ -380,7 +324,7 @@ class _Page:
         self._allow(response, tag)
         return response
 
-    def _tag(self, asked: _Asked, reads: Reads) -> _Tag | None:
+    def _tag(self, asked: _Asked, reads: Reads) -> Tag | None:
         """Return the ETag of a rendered page; None if it must not be kept."""
         until = self._until(reads)
         bounds = [read.max_age for read in reads if read.max_age]
@@ -390,13 +334,13 @@ class _Page:
         if until is None or (not state and not page):
             return None
         if not bounds:
-            return _Tag(state or "", until)
+            return Tag(state or "", until)
         # Reads that were not served invalidated rows saw every write from before the page.
         skew_s = max(_connection(alias).cache.settings.clock_skew for alias, _ in self._tables())
         as_of = min([reads.started_at, *(at - skew_s for at in begun)])
-        return _Tag(state or "", until, int(min(bounds) * 1000), int(as_of * 1000), page)
+        return Tag(state or "", until, int(min(bounds) * 1000), int(as_of * 1000), page)
 
-    def _allow(self, response: HttpResponseBase, tag: _Tag) -> None:
+    def _allow(self, response: HttpResponseBase, tag: Tag) -> None:
         seconds = max(0, int(tag.ends_at - time.time()))
         if self._max_age is not None:
             seconds = min(seconds, int(self._max_age))
@@ -530,9 +474,9 @@ class _Page:
         core = _connection(self._tables()[0][0]).cache.core
         return core, f"{core.keys.stem}h:{state}"
 
-    def _seen(self, state: str) -> _Seen | None:
+    def _seen(self, state: str) -> Seen | None:
         core, key = self._record(state)
-        return _Seen.read((core.store.get_many((key,)) or {}).get(key))
+        return Seen.read((core.store.get_many((key,)) or {}).get(key))
 
     def _since(self, state: str, until: int) -> int | None:
         """Return the time since which the page is unchanged; None if it is too recent to tell."""
@@ -542,7 +486,7 @@ class _Page:
             # Reloaded data may differ although the tokens do not, because other clients may write
             # without invalidating them.
             core, key = self._record(state)
-            core.store.put(key, str(_Seen(now, until)), core.token_ttl)
+            core.store.put(key, str(Seen(now, until)), core.token_ttl)
             return None
         return seen.since if now - seen.since >= _SETTLED_S else None
 

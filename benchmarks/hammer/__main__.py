@@ -68,8 +68,12 @@ def _hammer(name: str, options: argparse.Namespace) -> bool:
     if kind is not None and (missing := kind.missing()):
         print(json.dumps({"cache": name, "skipped": f"not installed: {', '.join(missing)}"}))
         return True
+    if kind is not None and options.store not in kind.stores:
+        print(json.dumps({"cache": name, "skipped": f"only with --store {kind.stores[0]}"}))
+        return True
     service: Service = Given(name) if kind is None else kind()
-    cache = {"STRICT_WRITES": not options.lenient, "LOCK_TTL": 5, "LEASE_ABOVE": 0.0}
+    cache: dict[str, Any] = {"STRICT_WRITES": not options.lenient, "LOCK_TTL": 5}
+    cache |= {"LEASE_ABOVE": 0.0, **service.settings}
     if options.replicas is not None:
         cache["REPLICAS"] = options.replicas
     service.start()
@@ -89,6 +93,7 @@ def _hammer(name: str, options: argparse.Namespace) -> bool:
                 chaos=set(options.chaos) - ({"kill"} if service.threads else set()),
                 faults=service.faults,
                 threads=service.threads,
+                place=service.place,
             )
         finally:
             store.stop()

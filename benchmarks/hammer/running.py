@@ -11,6 +11,7 @@ from ctypes import c_int64
 from multiprocessing.context import SpawnContext
 from typing import Any, NamedTuple
 
+from benchmarks.hammer.network import enter
 from benchmarks.hammer.stores import RemovingSession, Session, Store
 
 Worker = Any  # a thread or a process: both have start, join and is_alive
@@ -68,8 +69,10 @@ class Before(NamedTuple):
     least: int
 
 
-def read_on(store: Store, board: Board, number: int, tell: bool) -> None:
+def read_on(store: Store, board: Board, number: int, tell: bool, place: str) -> None:
     """Read until it is over: what had returned before a read has to be seen by it."""
+    if place:
+        enter(place)
     session = store.session()
     throw = random.Random(number)
     index = {row: position for position, row in enumerate(store.rows)}
@@ -177,12 +180,15 @@ def hammer(
     faults: Mapping[str, Callable[[], None]],
     threads: bool = False,
     tell: bool = True,
+    place: Callable[[int], str] | None = None,
 ) -> dict[str, Any]:
     """
     Hammer a started store for at least this long and this many reads, four times as long at most;
     return the figures.
 
     ``faults`` are what may happen to the cache's servers. Without ``seconds`` the number of reads alone decides, and ``ONLY_READS_S`` is the end.
+
+    ``place`` returns the network namespace of a reader, or an empty text.
 
     With ``threads``, readers and writers are threads of this process, which share a cache in its
     memory; none of them can be killed.
@@ -198,7 +204,9 @@ def hammer(
         worker.start()
         return worker
 
-    reading = [begin(read_on, number, tell) for number in range(readers)]
+    reading = [
+        begin(read_on, number, tell, place(number) if place else "") for number in range(readers)
+    ]
     writing = [begin(write_on, number, pause_s) for number in range(writers)]
     kinds = sorted(chaos - {"faults"}) + ["faults"] * bool("faults" in chaos and faults)
     trouble = dict.fromkeys(

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
+from benchmarks.hammer.network import Network, enter
 from benchmarks.redis_server import RedisServer, free_port, wait_for_port
 
 #: Django's own default of 300 entries would be culled all the time.
@@ -34,6 +35,10 @@ class Service:
     modules: ClassVar[tuple[str, ...]] = ()
     #: Readers and writers have to be threads of one process.
     threads: ClassVar[bool] = False
+    #: The stores that can be hammered before it.
+    stores: ClassVar[tuple[str, ...]] = ("orm", "driver")
+    #: Further keys of the cache's settings.
+    settings: ClassVar[dict[str, Any]] = {}
 
     def __init__(self) -> None:
         self.directory = tempfile.mkdtemp(prefix="appwrite-hammer-")
@@ -50,6 +55,10 @@ class Service:
     def stop(self) -> None:
         shutil.rmtree(self.directory, ignore_errors=True)
 
+    def place(self, number: int) -> str:
+        """Return the network namespace of a reader; empty if it has none of its own."""
+        return ""
+
     @property
     def caches(self) -> dict[str, Any]:
         raise NotImplementedError
@@ -62,6 +71,22 @@ class Service:
     def faults(self) -> dict[str, Callable[[], None]]:
         """What may happen to it; each returns when the cache could be used again."""
         return {}
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    """
+    Wait until a condition holds; an exception means that it does not yet.
+
+    Raises:
+        SystemExit: it never did; the text is ``what``.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with contextlib.suppress(Exception):
+            if condition():
+                return
+        time.sleep(0.1)
+    raise SystemExit(what)
 
 
 def find_program(name: str) -> str | None:
@@ -164,24 +189,33 @@ class Sentinel(Service):
     name = "sentinel"
     programs = ("redis-server", "redis-sentinel")
     modules = ("django_redis",)
+    replicas: ClassVar[int] = 1
+    host: ClassVar[str] = "127.0.0.1"
 
     def start(self) -> None:
-        self.servers = [RedisServer(), RedisServer()]
+        self.servers = self._make_servers()
         for server in self.servers:
             server.start()
-        first, second = (server.port for server in self.servers)
-        self._client(second).execute_command("REPLICAOF", "127.0.0.1", str(first))
+        first, *others = self.servers
+        for server in others:
+            self._client(server.port, server.host).execute_command(
+                "REPLICAOF", first.host, str(first.port)
+            )
         self.sentinels = [free_port() for _ in range(3)]
         self._processes = [self._start_sentinel(port, first) for port in self.sentinels]
         for port in self.sentinels:
-            wait_for_port(port, "redis-sentinel")
+            wait_for_port(port, "redis-sentinel", host=self.host)
         self._until(self._is_whole)
 
-    def _start_sentinel(self, port: int, primary: int) -> "subprocess.Popen[bytes]":
+    def _make_servers(self) -> list[RedisServer]:
+        """Make the primary and its replicas, in this order."""
+        return [RedisServer() for _ in range(1 + self.replicas)]
+
+    def _start_sentinel(self, port: int, primary: RedisServer) -> "subprocess.Popen[bytes]":
         path = Path(self.directory, f"sentinel-{port}.conf")
         path.write_text(
-            f"port {port}\nbind 127.0.0.1\ndir {self.directory}\n"
-            f"sentinel monitor shop 127.0.0.1 {primary} 2\n"
+            f"port {port}\nbind {self.host}\nprotected-mode no\ndir {self.directory}\n"
+            f"sentinel monitor shop {primary.host} {primary.port} 2\n"
             "sentinel down-after-milliseconds shop 1000\n"
             "sentinel failover-timeout shop 6000\n"
         )
@@ -204,7 +238,7 @@ class Sentinel(Service):
                 "OPTIONS": {
                     **_TIMEOUTS,
                     "CONNECTION_FACTORY": "django_redis.pool.SentinelConnectionFactory",
-                    "SENTINELS": [("127.0.0.1", port) for port in self.sentinels],
+                    "SENTINELS": [(self.host, port) for port in self.sentinels],
                     "SENTINEL_KWARGS": {"socket_timeout": 1},
                 },
             }
@@ -216,17 +250,19 @@ class Sentinel(Service):
 
     def fail_over(self) -> None:
         """Replace a living primary."""
-        before = self._primary()
-        with contextlib.suppress(Exception):
-            self._client(self.sentinels[0]).execute_command("SENTINEL", "FAILOVER", "shop")
-        self._until(lambda: self._primary() != before and self._is_whole())
+        self._fail_over()
         self._go_on()
 
-    def kill_primary(self) -> None:
+    def _fail_over(self) -> None:
         before = self._primary()
-        (server,) = (server for server in self.servers if server.port == before)
+        with contextlib.suppress(Exception):
+            self._sentinel(0).execute_command("SENTINEL", "FAILOVER", "shop")
+        self._until(lambda: self._primary() is not before and self._is_whole())
+
+    def kill_primary(self) -> None:
+        server = self._primary()
         server.kill()
-        self._until(lambda: self._primary() != before)
+        self._until(lambda: self._primary() is not server)
         time.sleep(random.uniform(0, 1))
         server.start()
         self._until(self._is_whole)
@@ -235,42 +271,115 @@ class Sentinel(Service):
     def _go_on(self) -> None:
         time.sleep(random.uniform(6, 9))  # let the new primary be used again
 
-    def _client(self, port: int) -> Any:
+    def _sentinel(self, number: int) -> Any:
+        return self._client(self.sentinels[number], self.host)
+
+    def _client(self, port: int, host: str) -> Any:
         import redis
 
-        return redis.Redis(port=port, socket_timeout=2, socket_connect_timeout=2)
+        return redis.Redis(host=host, port=port, socket_timeout=2, socket_connect_timeout=2)
 
-    def _primary(self) -> int:
-        address: Any = self._client(self.sentinels[0]).execute_command(
+    def _primary(self) -> RedisServer:
+        """Return what the first Sentinel takes for the primary."""
+        address: Any = self._sentinel(0).execute_command(
             "SENTINEL", "GET-MASTER-ADDR-BY-NAME", "shop"
         )
-        return int(address[1])
+        return next(server for server in self.servers if server.port == int(address[1]))
 
     def _is_whole(self) -> bool:
-        """Return whether the primary has its replica and each Sentinel knows all."""
-        try:
-            facts = self._client(self._primary()).info("replication")
-            known = [
-                self._client(port).execute_command("SENTINEL", "SENTINELS", "shop")
-                for port in self.sentinels
-            ]
-        except Exception:  # noqa: BLE001 - not yet
-            return False
+        """Return whether the primary has its replicas and each Sentinel knows all."""
+        primary = self._primary()
+        facts = self._client(primary.port, primary.host).info("replication")
+        known = [
+            self._sentinel(number).execute_command("SENTINEL", kind, "shop")
+            for number in range(len(self.sentinels))
+            for kind in ("SENTINELS", "REPLICAS")
+        ]
         return (
             facts["role"] == "master"
-            and facts["connected_slaves"] == 1
-            and facts["slave0"]["state"] == "online"
-            and all(len(others) == 2 for others in known)
+            and facts["connected_slaves"] == self.replicas
+            and all(facts[f"slave{n}"]["state"] == "online" for n in range(self.replicas))
+            and [len(others) for others in known] == [2, self.replicas] * 3
         )
 
-    def _until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            with contextlib.suppress(Exception):
-                if condition():
-                    return
-            time.sleep(0.1)
-        raise SystemExit("the Sentinels do not agree")
+    def _until(self, condition: Callable[[], bool]) -> None:
+        until(condition, "the Sentinels do not agree")
+
+
+class Partition(Sentinel):
+    """
+    The primary on one machine, with readers; two replicas, the Sentinels, writers and more readers
+    on another. The cable between them is pulled.
+    """
+
+    name = "partition"
+    programs = (*Sentinel.programs, "ip")
+    stores = ("driver",)
+    replicas = 2
+    host = "10.77.0.2"
+    #: How many of the replicas are on the machine of the primary.
+    on_the_left: ClassVar[int] = 0
+
+    @classmethod
+    def missing(cls) -> list[str]:
+        return super().missing() or ["network namespaces"] * (not Network.is_possible())
+
+    def start(self) -> None:
+        self.network = Network()
+        self.network.start()
+        # This process, the Sentinels and all that is not sent elsewhere is on the right.
+        enter(self.network.right)
+        super().start()
+
+    def stop(self) -> None:
+        super().stop()
+        self.network.close()
+
+    def _make_servers(self) -> list[RedisServer]:
+        lefts = 1 + self.on_the_left
+        return [
+            self._on(self.network.left if number < lefts else self.network.right, number)
+            for number in range(1 + self.replicas)
+        ]
+
+    def _on(self, side: str, number: int) -> RedisServer:
+        # The first is promoted before others, so that it can be made the primary again.
+        priority = ["--replica-priority", str(1 if number == 0 else 100)]
+        address = self.network.addresses[side]
+        return RedisServer(priority, host=address, within=self.network.within(side))
+
+    def place(self, number: int) -> str:
+        """Return the namespace of a reader: every second is on the left."""
+        return self.network.left if number % 2 else self.network.right
+
+    @property
+    def faults(self) -> dict[str, Callable[[], None]]:
+        return {"cut": self.cut}
+
+    def cut(self) -> None:
+        """Pull the cable; the Sentinels promote a replica; put it back after a while."""
+        first = self.servers[0]
+        if self._primary() is not first:
+            self._fail_over()
+            self._go_on()
+        self.network.cut()
+        try:
+            self._until(lambda: self._primary() is not first)
+            time.sleep(
+                random.uniform(6, 12)
+            )  # of which the new primary is not used for the first 5
+        finally:
+            self.network.mend()
+        self._until(self._is_whole)
+        self._go_on()
+
+
+class PartitionBesideAReplica(Partition):
+    """The same, but a replica stays with the old primary; both replicas are needed."""
+
+    name = "partition-replica"
+    on_the_left = 1
+    settings: ClassVar[dict[str, Any]] = {"REPLICAS": 2}
 
 
 class Cluster(Service):
@@ -404,14 +513,8 @@ class Cluster(Service):
                 return False
         return True
 
-    def _until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            with contextlib.suppress(Exception):
-                if condition():
-                    return
-            time.sleep(0.1)
-        raise SystemExit("the cluster is not whole")
+    def _until(self, condition: Callable[[], bool]) -> None:
+        until(condition, "the cluster is not whole")
 
 
 class ValkeyCluster(Cluster):
@@ -602,6 +705,8 @@ SERVICES: dict[str, type[Service]] = {
         Valkey,
         RedisFromDump,
         Sentinel,
+        Partition,
+        PartitionBesideAReplica,
         Cluster,
         ValkeyCluster,
         Memcached,

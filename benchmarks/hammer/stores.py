@@ -78,14 +78,14 @@ class DriverStore:
     caches: dict[str, Any]
     settings: dict[str, Any]
     rows: tuple[str, ...] = field(default_factory=hammered_rows)
-    port: int = 0
+    path: str = ""
     deaf: bool = False
     database: dict[str, Any] = field(default_factory=dict)
     _server: TruthServer | None = field(default=None, repr=False)
 
     def start(self) -> None:
         self._server = TruthServer()
-        self.port = self._server.port
+        self.path = self._server.path
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         # Elsewhere: a process can set up one Django, and this one may start several stores.
         process = multiprocessing.get_context("spawn").Process(target=_make_table, args=(self,))
@@ -123,7 +123,7 @@ class DriverSession:
 
         self._rows = store.rows
         self._deaf = store.deaf
-        self._truth = TruthClient(store.port)
+        self._truth = TruthClient(store.path)
         self._cache = QueryCache.open(
             "hammer", CacheSettings.read("hammer", store.settings), "hammer"
         )

@@ -1,6 +1,6 @@
 """
-The truth of the ``driver`` store: a server that holds versions of rows, over a socket, slow at
-random like a real one.
+The truth of the ``driver`` store: a server that holds versions of rows, slow at random like a real
+one. Its socket is a file, which is there in every network namespace.
 
 A request is a line of JSON, ``["read", [row, ...]]`` or ``["write", row]``; the answer is the list
 of versions, or the new version. A write whose client is gone is applied all the same, up to
@@ -9,25 +9,32 @@ of versions, or the new version. A write whose client is gone is applied all the
 
 import json
 import random
+import shutil
 import socket
 import socketserver
+import tempfile
 import threading
 import time
 
 SLOWEST_S = 0.3
 
 
-class TruthServer(socketserver.ThreadingTCPServer):
+class TruthServer(socketserver.ThreadingUnixStreamServer):
     """Versions by row, all zero at first."""
 
-    allow_reuse_address = True
     daemon_threads = True
+    request_queue_size = 100
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        self.directory = tempfile.mkdtemp(prefix="appwrite-truth-")
+        self.path = f"{self.directory}/socket"
+        super().__init__(self.path, _Handler)
         self.versions: dict[str, int] = {}
         self.order = threading.Lock()
-        self.port: int = self.server_address[1]
+
+    def server_close(self) -> None:
+        super().server_close()
+        shutil.rmtree(self.directory, ignore_errors=True)
 
 
 class _Handler(socketserver.StreamRequestHandler):
@@ -65,8 +72,10 @@ def _dawdle() -> None:
 class TruthClient:
     """A connection to the truth; one per process."""
 
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=10)
+    def __init__(self, path: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(10)
+        self._socket.connect(path)
         self._stream = self._socket.makefile("rwb")
 
     def ask(self, action: str, argument: object) -> object:

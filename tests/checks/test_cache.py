@@ -98,10 +98,11 @@ def test_a_cache_for_each_process_is_for_development():
     assert ids({"default": GOOD}, check=cache.check_deployment) == []
 
 
-@pytest.mark.parametrize("timeout", [-1, "5", True, float("nan"), float("inf")])
-def test_a_models_timeout_is_a_number(monkeypatch, timeout):
+@pytest.mark.parametrize("seconds", [-1, "5", True, float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["appwrite_cache_timeout", "appwrite_cache_max_age"])
+def test_the_times_of_a_model_are_numbers(monkeypatch, name, seconds):
     assert cache.check_models() == []
-    monkeypatch.setattr(Book, "appwrite_cache_timeout", timeout)
+    monkeypatch.setattr(Book, name, seconds)
     assert [(message.id, message.obj) for message in cache.check_models()] == [
         ("appwrite.E031", Book)
     ]

@@ -52,6 +52,10 @@ class TableReport:
         return percent(self.counters)
 
     @property
+    def served_stale(self) -> int:
+        return self.counters.bounded + self.counters.stale
+
+    @property
     def saved(self) -> str:
         return duration(self.counters.seconds_saved)
 
