@@ -17,6 +17,7 @@ from django.db import OperationalError, models
 from django.utils import dateparse
 
 from appwrite_orm_django.schema.custom_fields import stored_like
+from appwrite_orm_django.schema.errors import UnsupportedModel
 
 Parsed = TypeVar("Parsed")
 
@@ -82,6 +83,8 @@ def typed(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
     """
     if hasattr(field, "appwrite_column"):
         return field
+    if not hasattr(field, "model"):
+        return _of_an_expression(field)
     described = stored_like(field)
     if described is None:
         raise OperationalError(
@@ -91,3 +94,11 @@ def typed(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
             "appwrite_column(key), and a migration."
         )
     return described
+
+
+def _of_an_expression(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
+    # Whatever is not known is text, as for Field() itself, the type of an expression without one.
+    try:
+        return stored_like(field) or field
+    except UnsupportedModel:
+        return field

@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 from django.db import DataError, OperationalError, connections, models
+from django.db.models.functions import Concat
 from django.test.utils import isolate_apps
 
 from appwrite_orm_django.checks.models import check_model
@@ -173,6 +174,19 @@ class TestTypes:
         for alias in ("default", "appwrite"):
             model.objects.using(alias).create(value={"a": [1]})
             assert model.objects.using(alias).get().value == {"a": [1]}
+
+    @pytest.mark.parametrize(
+        "of_result", [models.Field(), Typed(), Typed(type_="geometry"), Typed(type_="text")]
+    )
+    def test_an_expression_may_have_any_type(self, make_model, of_result):
+        model = make_model(Typed(type_="varchar(9)"))
+        for alias in ("default", "appwrite"):
+            rows = model.objects.using(alias)
+            rows.create(value="tea")
+            computed = rows.annotate(both=Concat("value", "value", output_field=of_result.clone()))
+            assert [row.both for row in computed.filter(both="teatea")] == ["teatea"]
+            extra = rows.extra(select={"both": "value || %s"}, select_params=["s"])
+            assert [row.both for row in extra] == ["teas"]
 
     def test_a_primary_key(self, make_model):
         model = make_model(Typed(type_="char(8)", primary_key=True))
