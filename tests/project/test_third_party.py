@@ -113,7 +113,12 @@ def test_the_plugin_gives_a_suite_other_databases(tmp_path, monkeypatch, way):
 def test_what_passes_on_sqlite_counts(tmp_path, monkeypatch):
     monkeypatch.setattr(running, "RESULTS", tmp_path)
     monkeypatch.setattr(
-        page, "reasons", lambda: [{"reason": "a limit", "tests": {"it": ["b", "a"]}}]
+        page,
+        "reasons",
+        lambda: [
+            {"reason": "a limit", "tests": {"it": ["b", "a"]}},
+            {"reason": "by chance", "tests": {"it": ["e"]}, "sometimes": True},
+        ],
     )
     package = Package("it", "1.0")
     results = {

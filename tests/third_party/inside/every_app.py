@@ -7,6 +7,8 @@ DATABASES = {
         "ENGINE": "appwrite_orm_django.backend",
         "HOST": os.environ["SUITE_DATABASE"],
         "NAME": "every_app",
+        "USER": "tests",
+        "PASSWORD": "tests",
     }
 }
 SECRET_KEY = "only for tests"
@@ -107,4 +109,3 @@ CONSTANCE_BACKEND = "constance.backends.database.DatabaseBackend"
 CONSTANCE_CONFIG = {"ANSWER": (42, "a number")}
 WAGTAIL_SITE_NAME = "Every app"
 WAGTAILADMIN_BASE_URL = "https://example.org"
-SILENCED_SYSTEM_CHECKS = ["guardian.W001"]
