@@ -146,6 +146,14 @@ big-files: install
 django-suite: install
 	$(BIN)/python -m tests.django_suite --causes $(APPS)
 
+# The tests of other projects on SQLite and on our backend: PACKAGES="django-filter django-otp", or all (tests/third_party/README.md);
+# then check and migrate, in a project with all packages.
+PACKAGES ?=
+.PHONY: third-party
+third-party: install
+	$(BIN)/python -m tests.third_party --causes $(PACKAGES)
+	$(if $(PACKAGES),,$(BIN)/python -m tests.third_party --together)
+
 # Random querysets on servers of four kinds, compared with SQLite: EXAMPLES in all.
 .PHONY: random-queries
 random-queries: install

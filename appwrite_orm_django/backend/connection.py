@@ -30,7 +30,6 @@ if TYPE_CHECKING:
         ValuesOf,
         WriteResult,
     )
-    from appwrite_orm_django.backend.counted_keys import CountedKeys
     from appwrite_orm_django.backend.evaluation.commands import Fetch
     from appwrite_orm_django.backend.evaluation.database import LocalDatabase
     from appwrite_orm_django.backend.execution.parts import Parts
@@ -49,6 +48,18 @@ if TYPE_CHECKING:
     Row = Mapping[str, Any]
 
 
+class KeyCounter(Protocol):
+    """Declare what counts the keys of new rows; ``counted_keys.CountedKeys`` does."""
+
+    def new(self, table: TableRef) -> int: ...
+
+    def another(self, table: TableRef) -> int: ...
+
+    def note(self, table: TableRef, key: int) -> None: ...
+
+    def forget(self, database: str, table: str | None = None) -> None: ...
+
+
 class Connection(CachedConnection):
     """Declare a connection to Appwrite. ``DatabaseWrapper`` is the only implementation."""
 
@@ -64,7 +75,7 @@ class Connection(CachedConnection):
 
     @property
     @abstractmethod
-    def counted_keys(self) -> CountedKeys | None: ...
+    def counted_keys(self) -> KeyCounter | None: ...
 
     @property
     @abstractmethod

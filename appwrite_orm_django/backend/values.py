@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 
-from appwrite_orm_django.backend import row_ids
+from appwrite_orm_django.backend import custom_values, row_ids
 from appwrite_orm_django.client.queries import check_text
 from appwrite_orm_django.schema import keys, names
 from appwrite_orm_django.schema.keys import storage_field as storage_field
@@ -105,7 +105,7 @@ class Codec:
             InvalidText: the value is text with a lone surrogate.
         """
         # Not str(): for a member of an enumeration of texts, it would return the member's name.
-        text = str.__str__(value) if isinstance(value, str) else str(value)
+        text = str.__str__(value) if isinstance(value, str) else custom_values.text_of(value)
         if "\x00" in text:
             raise OutOfRange("text with NUL characters cannot be stored")
         return check_text(text)
@@ -277,7 +277,7 @@ class BooleanCodec(Codec):
     is_text = False
 
     def encode(self, value: Any) -> bool:
-        return bool(value)
+        return custom_values.truth_of(value) if isinstance(value, str) else bool(value)
 
     def decode(self, wire: Any) -> bool:
         return bool(wire)
@@ -372,7 +372,7 @@ class DateTimeCodec(Codec):
         return cut_to_milliseconds(value)
 
     def encode(self, value: Any) -> str:
-        moment = value
+        moment = custom_values.datetime_of(value) if isinstance(value, str) else value
         if moment.tzinfo is not None:
             try:
                 moment = moment.astimezone(datetime.timezone.utc)
@@ -401,6 +401,8 @@ class DateCodec(Codec):
     is_text = False
 
     def encode(self, value: Any) -> str:
+        if isinstance(value, str):
+            value = custom_values.date_of(value)
         if value.year < 1000:
             raise OutOfRange(f"Appwrite's datetimes begin with the year 1000, got {value}", -1)
         return f"{value:%Y-%m-%d}T00:00:00.000+00:00"
@@ -422,6 +424,8 @@ class TimeCodec(Codec):
     is_text = False
 
     def encode(self, value: Any) -> str:
+        if isinstance(value, str):
+            value = custom_values.time_of(value)
         return f"{value:%H:%M:%S.%f}"
 
     def decode(self, wire: Any) -> datetime.time:
@@ -640,6 +644,7 @@ def codec_for(field: models.Field[Any, Any]) -> Codec:
 
 
 def _codec_by_type(field: models.Field[Any, Any]) -> Codec:
+    field = custom_values.typed(field)
     kind = field.get_internal_type()
     if kind == "DecimalField":
         digits, places = field.max_digits, field.decimal_places  # type: ignore[attr-defined]  # DecimalField's own

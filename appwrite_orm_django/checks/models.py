@@ -19,6 +19,7 @@ from appwrite_orm_django.engines import MARIADB, Engine
 from appwrite_orm_django.fields import PermissionsField
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.columns import MAX_SCALED_DIGITS, column_for
+from appwrite_orm_django.schema.custom_fields import has_column
 from appwrite_orm_django.schema.defaults import only_django_writes
 from appwrite_orm_django.schema.definitions import Column, Table
 from appwrite_orm_django.schema.errors import SchemaTooLarge, UnsupportedModel
@@ -77,6 +78,15 @@ def _check_field(field: models.Field[Any, Any]) -> Iterator[checks.CheckMessage]
     else:
         if field.has_db_default():
             yield from _check_db_default(field, column)
+        if not has_column(field):
+            yield warning(
+                6,
+                "The field has no column, because its db_type() is None. Queries that read or "
+                "write it raise an error, as on any database.",
+                "If it is to have one, give it a method db_type(connection), or "
+                "appwrite_column(key).",
+                field,
+            )
     if isinstance(field, PermissionsField) and not getattr(
         field.model, "appwrite_row_security", False
     ):

@@ -26,6 +26,7 @@ from typing import Any, TypeAlias
 
 from django.db import models
 
+from .custom_fields import has_column, stored_like
 from .defaults import with_defaults
 from .definitions import INT64, Column
 from .errors import UnsupportedModel
@@ -60,8 +61,8 @@ def column_for(field: Field) -> Column | None:
     """
     Return the column that a field needs, or None if it needs no column of its own.
 
-    The primary key is the row's ``$id``, system columns belong to the server, and a many-to-many
-    field uses its through table.
+    The primary key is the row's ``$id``, system columns belong to the server, a many-to-many field
+    uses its through table, and a custom field may have no type.
 
     Raises:
         UnsupportedModel: Appwrite has no column for the field.
@@ -72,6 +73,8 @@ def column_for(field: Field) -> Column | None:
     if field.generated:
         raise _unsupported(field, "Appwrite cannot compute a column", "compute the value in save()")
     hook: Callable[[str], Column | None] | None = getattr(field, "appwrite_column", None)
+    if hook is None and not has_column(field):
+        return None
     column = described_column(field, key) if hook is None else hook(key)
     if column is None or column.related is not None or column.encoding is not None:
         return column
@@ -105,17 +108,18 @@ def _by_type(field: Field, stored_as: Field, key: str) -> Column:
     hook: Callable[[str], Column | None] | None = getattr(stored_as, "appwrite_column", None)
     if stored_as is not field and hook is not None and (column := hook(key)) is not None:
         return column
+    described = stored_like(stored_as)
+    if described is None:
+        raise _unsupported(
+            field, f"{stored_as} has no column that could be the target", "point to another field"
+        )
+    stored_as = described
     # The internal type of these two fields is CharField.
     formats = {models.EmailField: _email, models.URLField: _url}
-    make = next(
-        (make for cls, make in formats.items() if isinstance(stored_as, cls)), None
-    ) or _TYPES.get(stored_as.get_internal_type())
-    if make is None:
-        raise _unsupported(
-            field,
-            f"Appwrite has no column for {type(stored_as).__name__}",
-            "give the field a method appwrite_column(key) that returns a schema.columns.Column",
-        )
+    make = (
+        next((make for cls, make in formats.items() if isinstance(stored_as, cls)), None)
+        or _TYPES[stored_as.get_internal_type()]
+    )
     return make(stored_as, key)
 
 

@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from .custom_fields import stored_like
 from .definitions import Column, Value
 from .errors import UnsupportedModel
 from .keys import holds_row_ids, storage_field
@@ -118,7 +119,8 @@ def _written(field: Field, value: Any) -> Value:
     """Return a value in the format of the backend's codecs, or None if it cannot be a default."""
     stored_as = storage_field(field)
     kind = stored_as.get_internal_type()
-    write = _WRITTEN.get(kind)
+    # Only Django knows how a custom field writes its values.
+    write = _WRITTEN.get(kind) if stored_like(stored_as) is stored_as else None
     if value is None or write is None or (holds_row_ids(field) and kind not in _IDS):
         return None
     # Imported late: the first read needs the columns of fields, most of which have no default.

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from django.db import models
 
+from .custom_fields import stored_like
 from .definitions import TEXT_TYPES, Column, Encoding
 from .keys import has_derived_ids, holds_row_ids
 from .names import MAX_SCALED_DIGITS, table_id
@@ -74,6 +75,8 @@ def encoding_of(field: Field) -> Encoding:
         return COMPOSITE_KEY
     stored_as, row_id, target = _storage_of(field)
     codec = getattr(stored_as, "appwrite_codec", None)
+    if codec is None and not hasattr(stored_as, "appwrite_column"):
+        stored_as = stored_like(stored_as) or stored_as
     kind = stored_as.get_internal_type()
     if codec is not None:
         encoding = Encoding(type(codec()).__name__)

@@ -365,4 +365,4 @@ def test_every_id_has_its_place_in_the_documentation():
     }
     documented = set(re.findall(r'^<a id="appwrite-(\w+)"></a>$', DOCS.read_text(), re.MULTILINE))
     assert used == documented
-    assert len(used) == 38
+    assert len(used) == 39

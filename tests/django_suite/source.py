@@ -21,16 +21,17 @@ def cache_directory() -> Path:
 def django_tests() -> Path:
     """Return the directory of Django's tests, of the version that is installed; fetched with pip the first time."""
     version = django.get_version()
-    tests = cache_directory() / f"django-{version}" / "tests"
-    if not tests.exists():
-        _fetch(version, cache_directory())
-    return tests
+    source = cache_directory() / f"django-{version}"
+    if not source.exists():
+        fetch_source("django", version, source)
+    return source / "tests"
 
 
-def _fetch(version: str, target: Path) -> None:
-    target.mkdir(parents=True, exist_ok=True)
+def fetch_source(name: str, version: str, target: Path) -> None:
+    """Fetch the source distribution of a package with pip, and unpack it as ``target``."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     # In a directory beside the final place: a download that is cut off leaves nothing that looks whole.
-    with tempfile.TemporaryDirectory(dir=target) as directory:
+    with tempfile.TemporaryDirectory(dir=target.parent) as directory:
         subprocess.run(
             [
                 sys.executable,
@@ -40,8 +41,8 @@ def _fetch(version: str, target: Path) -> None:
                 "--quiet",
                 "--no-deps",
                 "--no-binary",
-                "django",
-                f"django=={version}",
+                name,
+                f"{name}=={version}",
             ],
             cwd=directory,
             check=True,
@@ -49,5 +50,5 @@ def _fetch(version: str, target: Path) -> None:
         (archive,) = Path(directory).glob("*.tar.gz")
         with tarfile.open(archive) as file:
             file.extractall(directory, filter="data")
-        (unpacked,) = (path.parent for path in Path(directory).glob("*/tests"))
-        unpacked.rename(target / f"django-{version}")
+        (unpacked,) = (path for path in Path(directory).iterdir() if path.is_dir())
+        unpacked.rename(target)

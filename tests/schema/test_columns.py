@@ -228,12 +228,14 @@ class TestRefusals:
         assert str(caught.value).startswith("library.Thing.f: ")
         assert "\nWay out: " in str(caught.value)
 
-    def test_an_unknown_field_names_the_hook(self):
+    def test_a_field_of_an_unknown_type_names_the_hook(self):
         class Odd(models.Field):
-            pass
+            def db_type(self, connection):
+                return "odd"
 
         with pytest.raises(
-            UnsupportedModel, match=r"no column for Odd\.\nWay out: .*appwrite_column\(key\)"
+            UnsupportedModel,
+            match=r"no column for Odd, whose db_type\(\) is 'odd'\.\nWay out: .*appwrite_column\(key\)",
         ):
             column_of(Odd())
 

@@ -44,6 +44,7 @@ from appwrite_orm_django.backend.values import (
 )
 from appwrite_orm_django.cache.keys import digest
 from appwrite_orm_django.engines import Engine
+from appwrite_orm_django.schema.custom_fields import has_column
 from appwrite_orm_django.schema.names import unquoted
 
 _MOST_STATEMENTS = 500
@@ -270,7 +271,11 @@ class LocalDatabase(base.DatabaseWrapper):
             NotSupportedError: SQLite cannot distinguish the names of two columns. The check
                 ``appwrite.E006`` reports this as well.
         """
-        fields = tuple(field for field in model._meta.local_concrete_fields if field.column)
+        fields = tuple(
+            field
+            for field in model._meta.local_concrete_fields
+            if field.column and has_column(field)
+        )
         known = self.described.get(model)
         if known is None or known[0] != fields:
             refuse_names_that_sqlite_confuses(model, fields)

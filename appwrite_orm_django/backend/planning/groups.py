@@ -36,6 +36,7 @@ from appwrite_orm_django.backend.values import (
     ScaledDecimalCodec,
 )
 from appwrite_orm_django.client.queries import Query
+from appwrite_orm_django.schema.custom_fields import internal_type
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.connection import Connection
@@ -95,7 +96,7 @@ class Groups:
         ]
         for column in kept:
             self.sources.codec(column)
-            if column.target.get_internal_type() in LONG_TEXT:
+            if internal_type(column.target) in LONG_TEXT:
                 raise Unanswerable("groups of long text")
         return tuple(dict.fromkeys(self.sources.identifying_key(column) for column in kept))
 
@@ -184,9 +185,7 @@ class Groups:
         if type(found.source) is not Col:
             raise Unanswerable("a count of an expression")
         codec = self.sources.codec(found.source)
-        if found.distinct and (
-            not codec.orders or found.source.target.get_internal_type() in LONG_TEXT
-        ):
+        if found.distinct and (not codec.orders or internal_type(found.source.target) in LONG_TEXT):
             raise Unanswerable("distinct values of long text")
         return self.ask(
             "countDistinct" if found.distinct else "count", self.sources.group_key(found.source)

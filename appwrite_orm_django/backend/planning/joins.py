@@ -36,6 +36,7 @@ from appwrite_orm_django.backend.values import (
     column_key,
     table_id,
 )
+from appwrite_orm_django.schema.custom_fields import internal_type
 from appwrite_orm_django.schema.keys import is_row_id
 
 if TYPE_CHECKING:
@@ -265,7 +266,7 @@ class Sources:
                 unique
                 and not field.null
                 and not is_row_id(field)
-                and field.get_internal_type() not in LONG_TEXT
+                and internal_type(field) not in LONG_TEXT
             ):
                 yield alias, field
 

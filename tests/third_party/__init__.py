@@ -1,0 +1,1 @@
+"""The tests of other projects' apps, on SQLite and on our backend (README.md)."""

@@ -1,0 +1,3 @@
+"""No addresses: nothing is served."""
+
+urlpatterns: list[object] = []
