@@ -30,9 +30,8 @@ from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.comparison import same_storage
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
 from appwrite_orm_django.schema.errors import NotAvailable
-from appwrite_orm_django.schema.from_models import table_for
+from appwrite_orm_django.schema.from_models import keys_with_columns, missing_keys, table_for
 from appwrite_orm_django.schema.from_server import read_table_json
-from appwrite_orm_django.schema.keys import holds_row_ids, storage_field
 from appwrite_orm_django.schema.migrate import MAX_ROUNDS
 from appwrite_orm_django.schema.names import (
     KEY_INDEX,
@@ -157,34 +156,18 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         Returns:
             The keys of the columns that were added or changed.
         """
-        fields = [
-            field
-            for field in model._meta.local_concrete_fields
-            if storage_field(field).primary_key and not holds_row_ids(field)
-        ]
-        if not fields:
+        if not keys_with_columns(model):
             return []
-        live = self._live_table(model._meta.db_table)
-        if live is None:
-            return []
-        after = self._table(model)
-        there: dict[str, Column] = {}
-        for field in fields:
-            column, known = after.column(column_key(field)), live.column(column_key(field))
-            if column is None:
-                continue
-            if field.primary_key and known is None and live.index(KEY_INDEX) is None:
-                there[column.key] = column
-            elif known is not None and (known.size or 0) < (column.size or 0):
-                there[column.key] = known
+        live, after = self._live_table(model._meta.db_table), self._table(model)
+        there = {} if live is None else missing_keys(model, live, after)
         if not there:
             return []
         before = replace(
             after,
             columns=tuple(
-                there.get(column.key, column)
+                there.get(column.key) or column
                 for column in after.columns
-                if there.get(column.key) is not column
+                if there.get(column.key, column) is not None
             ),
             indexes=tuple(index for index in after.indexes if index.key != KEY_INDEX),
         )

@@ -14,7 +14,8 @@ from django.db.models import Lookup
 from appwrite_orm_django.fields import ArrayField
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.planning.where import Narrowing, Scope
+    from appwrite_orm_django.backend.planning.trees import Narrowing
+    from appwrite_orm_django.backend.planning.where import Scope
 
 
 class _ArrayLookup(Lookup):

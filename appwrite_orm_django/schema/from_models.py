@@ -12,13 +12,14 @@ from django.db import models, router
 
 from appwrite_orm_django.engines import MARIADB, Engine
 
-from .columns import column_for
+from .columns import column_for, key_for
 from .definitions import Column, Database, Fill, RowIds, Table
 from .encodings import encoding_of, id_encoding_of, may_be_row_ids
 from .errors import UnsupportedModel
 from .indexes import indexes_for
+from .keys import holds_row_ids, storage_field
 from .limits import check_table
-from .names import table_id, unquoted
+from .names import KEY_INDEX, table_id, unquoted
 from .unique import hidden_columns
 
 Model = type[models.Model]
@@ -142,6 +143,41 @@ def _fill(field: models.Field[Any, Any], fill_of: FillOf | None) -> Fill:
         return None if fill_of is None else fill_of(field)
     # Rows that are older than the column of the key have ids that are keys.
     return RowIds(id_encoding_of(field.model)) if may_be_row_ids(encoding_of(field)) else None
+
+
+def keys_with_columns(model: Model) -> list[models.Field[Any, Any]]:
+    """Return the primary key of a model, and its foreign keys, as far as they are no row ids."""
+    return [
+        field
+        for field in model._meta.local_concrete_fields
+        if storage_field(field).primary_key and not holds_row_ids(field)
+    ]
+
+
+def missing_keys(model: Model, live: Table, wanted: Table) -> dict[str, Column | None]:
+    """
+    Return how a table has the columns of keys that older versions kept as the row ids alone.
+
+    Args:
+        live: the table on the server.
+        wanted: the table of the model.
+
+    Returns:
+        By key, the columns that differ: None for a primary key without a column, and the column of
+        the server for a foreign key to one, which is too short.
+    """
+    found: dict[str, Column | None] = {}
+    for field in keys_with_columns(model):
+        key = str(key_for(field))
+        column, known = wanted.column(key), live.column(key)
+        if column is None:
+            continue
+        if known is None:
+            if field.primary_key and live.index(KEY_INDEX) is None:
+                found[key] = None
+        elif (known.size or 0) < (column.size or 0):
+            found[key] = known
+    return found
 
 
 def columns_of(model: Model, fill_of: FillOf | None = None) -> tuple[Column, ...]:

@@ -158,7 +158,7 @@ class TestRowIds:
                 'SELECT "$id" FROM library_country c JOIN library_author a ON a.country_id = c.code'
             )
         with pytest.raises(
-            ProgrammingError, match=r"List the columns, .*\"code\" in library_country"
+            ProgrammingError, match=r"List the columns, or use .* \"id\" in library_author"
         ):
             rows('SELECT * FROM library_country c JOIN library_author a ON a.country_id = c."$id"')
         assert rows(
@@ -192,7 +192,7 @@ class TestRowIds:
         assert (book.pk, book.created_at, book.title) == (expected.pk, expected.created_at, "Nana")
         assert [
             one.pk
-            for one in Country.objects.raw('SELECT "$id" FROM library_country ORDER BY "$id"')
+            for one in Country.objects.raw('SELECT code, "$id" FROM library_country ORDER BY "$id"')
         ] == [
             "FR",
             "JP",

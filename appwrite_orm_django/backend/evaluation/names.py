@@ -117,11 +117,15 @@ def with_row_ids(
     if tables and any(
         word == "*" and previous in _BEFORE_COLUMNS for previous, word in pairwise(words)
     ):
-        own = ", ".join(f'"{table.row_id_column.name}" in {name}' for name, table in tables.items())
+        own = ", ".join(
+            f'"{table.row_id_column.name}" in {name}'
+            for name, table in tables.items()
+            if table.has_row_id
+        )
         raise ProgrammingError(
             f'"{ROW_ID}" cannot be used together with *, which would return it as a further '
             "column.\n"
-            f"List the columns, or use the name of the primary key: {own}."
+            f"List the columns{f', or use the name of the primary key: {own}' if own else ''}."
         )
     return sql, {name: table.with_row_id for name, table in tables.items()}
 

@@ -21,7 +21,7 @@ from appwrite_orm_django.backend.evaluation import run, tables, texts
 from appwrite_orm_django.backend.evaluation.commands import Fetch, Link, LocalQuery
 from appwrite_orm_django.backend.evaluation.run import Page, Program
 from appwrite_orm_django.backend.evaluation.statements import Level, is_volatile, sources
-from appwrite_orm_django.backend.planning import reads, where
+from appwrite_orm_django.backend.planning import reads, trees, where
 from appwrite_orm_django.backend.planning.where import Scope
 from appwrite_orm_django.backend.values import FloatCodec, codec_for, column_key, table_id
 from appwrite_orm_django.client.queries import check_text
@@ -247,7 +247,7 @@ class _Level:
             parts.append(where.narrow(self.query.where, scope))
         if getattr(join, "filtered_relation", None) is not None:
             parts.append(where.narrow(join.filtered_relation.resolved_condition, scope))
-        condition, _ = where.to_condition(where.both(parts))
+        condition, _ = trees.to_condition(trees.both(parts))
         return NOTHING if condition is None else condition
 
     def _link(self, steps: dict[str, _Step]) -> list[str]:
@@ -349,7 +349,7 @@ def _plan_with_slice(compiler: Compiler, whole: LocalQuery) -> LocalQuery | None
     ):
         return None
     scope = Scope(alias, compiler.connection)
-    condition, exact = where.to_condition(where.narrow(query.where, scope))
+    condition, exact = trees.to_condition(where.narrow(query.where, scope))
     orders = reads.orders_for(compiler.resolved_ordering(), alias, scope)
     table = compiler.connection.table_ref(table_id(query.alias_map[alias].table_name))
     if condition is None or not exact or orders is None or compiler.connection.is_dirty(table):

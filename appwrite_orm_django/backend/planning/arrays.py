@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from appwrite_orm_django.backend.planning.where import (
-    UNKNOWN,
-    Narrowing,
-    Scope,
-    both,
-    either,
-    in_scope,
-    leaf,
-)
+from appwrite_orm_django.backend.planning.trees import UNKNOWN, Narrowing, both, either, leaf
+from appwrite_orm_django.backend.planning.where import Scope, in_scope
 from appwrite_orm_django.backend.values import codec_for, column_key
 from appwrite_orm_django.client import queries
 

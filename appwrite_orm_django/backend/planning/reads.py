@@ -23,7 +23,7 @@ from appwrite_orm_django.backend.commands import (
 )
 from appwrite_orm_django.backend.decoding import definition_of
 from appwrite_orm_django.backend.keys import primary_key_of
-from appwrite_orm_django.backend.planning import periods, where
+from appwrite_orm_django.backend.planning import periods, trees, where
 from appwrite_orm_django.backend.planning.where import Scope
 from appwrite_orm_django.backend.values import (
     ROW_ID,
@@ -192,7 +192,7 @@ def single_table_read(
     Raises:
         EmptyResultSet: no row can match.
     """
-    condition, exact = where.to_condition(where.narrow(query.where, scope))
+    condition, exact = trees.to_condition(where.narrow(query.where, scope))
     if condition is None:
         raise EmptyResultSet
     if not exact:

@@ -15,7 +15,7 @@ from appwrite_orm_django.backend import capabilities, evaluation
 from appwrite_orm_django.backend.commands import Condition, Order, Output
 from appwrite_orm_django.backend.execution import server_queries
 from appwrite_orm_django.backend.execution.server_queries import Read, ServerQuery
-from appwrite_orm_django.backend.planning import reads, where
+from appwrite_orm_django.backend.planning import reads, trees, where
 from appwrite_orm_django.backend.planning.groups import Groups, GroupScope, columns_in, unwrapped
 from appwrite_orm_django.backend.planning.joins import (
     JoinedScope,
@@ -170,8 +170,8 @@ class Planner:
 
     def _condition(self, conditions: Any) -> Condition:
         scope = JoinedScope(self.sources.base, self.connection, self.sources)
-        narrowing = where.ALWAYS if conditions is None else where.narrow(conditions, scope)
-        condition, exact = where.to_condition(narrowing)
+        narrowing = trees.ALWAYS if conditions is None else where.narrow(conditions, scope)
+        condition, exact = trees.to_condition(narrowing)
         if condition is None:
             if self.compiler.elide_empty:
                 raise EmptyResultSet
@@ -357,7 +357,7 @@ class Planner:
         if having is None:
             return ()
         scope = GroupScope(self.sources.base, self.connection, groups)
-        condition, exact = where.to_condition(where.narrow(having, scope))
+        condition, exact = trees.to_condition(where.narrow(having, scope))
         if condition is None or not exact:
             raise Unanswerable("a condition on groups")
         wanted = list(condition.queries)

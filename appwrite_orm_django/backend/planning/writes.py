@@ -41,7 +41,7 @@ from appwrite_orm_django.backend.connection import Compiler
 from appwrite_orm_django.backend.defaults import Defaults, constant
 from appwrite_orm_django.backend.keys import primary_key_of
 from appwrite_orm_django.backend.negative_keys import refuse_negative_key
-from appwrite_orm_django.backend.planning import reads, where
+from appwrite_orm_django.backend.planning import reads, trees, where
 from appwrite_orm_django.backend.planning.where import Scope
 from appwrite_orm_django.backend.values import (
     MOMENTS,
@@ -388,7 +388,7 @@ def _update_value(compiler: Compiler, field: Field[Any, Any], value: Any) -> Any
 
 def _condition(compiler: Compiler, query: Query) -> tuple[Condition, bool]:
     scope = Scope(query.get_initial_alias(), compiler.connection)
-    condition, exact = where.to_condition(where.narrow(query.where, scope))
+    condition, exact = trees.to_condition(where.narrow(query.where, scope))
     if condition is None:
         raise EmptyResultSet
     return condition, exact

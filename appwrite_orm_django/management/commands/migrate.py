@@ -158,7 +158,8 @@ class Command(MigrateCommand):
         output = self.stdout = _Output(self.stdout, elsewhere)
         self.autodetector = _without(self.autodetector, elsewhere)  # type: ignore[misc]  # for this run only
         try:
-            if not (options["plan"] or options["check_unapplied"]):
+            checks_only = options["plan"] or options["check_unapplied"]
+            if not checks_only and is_appwrite(connections[options["database"]]):
                 self._add_key_columns(options["database"], options["verbosity"])
             super().handle(*args, **options)
         except AppwriteError as error:
