@@ -50,6 +50,7 @@ from appwrite_orm_django.cache.writes import RowValues
 from appwrite_orm_django.client import operators, queries, rows
 from appwrite_orm_django.engines import collation
 from appwrite_orm_django.schema.columns import column_for
+from appwrite_orm_django.schema.errors import UnsupportedModel
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.commands import Command, Condition
@@ -140,7 +141,10 @@ def refusal(model: type[Model], name: object) -> str:
         return "the server sets it"
     if type(codec_for(field)) not in _CANONICAL:
         return "its values cannot be compared exactly"
-    return ""
+    try:
+        return "" if column_for(field) is not None else "it has no column"
+    except UnsupportedModel:
+        return "Appwrite has no column for it"
 
 
 def _columns_of(model: type[Model]) -> Iterator[Column]:
@@ -163,6 +167,8 @@ class _Known:
 
 
 def _tables() -> Mapping[str, Columns]:
+    if not apps.models_ready:
+        return {}
     # Django returns the same list until a model is added.
     models = apps.get_models(include_auto_created=True)
     if models is not _Known.models:

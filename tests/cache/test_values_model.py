@@ -28,7 +28,7 @@ def test_no_schedule_of_a_long_run_shows_an_old_list(block):
     ("mutant", "around"),
     [
         (mutants.ReadsTheOldValueFirst, 1292),
-        (mutants.IgnoresTheOldValue, 82),
+        (mutants.IgnoresTheOldValue, 264),
         (mutants.MarksTheOldValueAtTheEnd, 25167),
         (mutants.NeverLooksAgain, 5644),
         (mutants.LooksOnlyAtTheEnd, 2861),
@@ -45,3 +45,10 @@ def test_no_schedule_of_a_long_run_shows_an_old_list(block):
 def test_a_mutant_is_caught(mutant, around):
     with pytest.raises(model.Violation):
         values_model.check(mutant, range(around - 25, around + 25))
+
+
+def test_a_lock_that_is_released_after_a_request_without_an_answer_is_caught():
+    with pytest.raises(model.Violation):
+        values_model.check(
+            mutants.ReleasesAfterAll, range(18840, 18860), values_model.draw_unanswered
+        )
