@@ -101,6 +101,12 @@ bench: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python -m benchmarks $(BENCH)
 
+# Hit rates on a table that is written all the time, beside other packages; about ten minutes.
+.PHONY: hot-tables
+hot-tables: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
+	$(BIN)/python -m benchmarks.hot_tables
+
 # CACHE: a name that `python -m benchmarks.hammer --help` lists, or your own: the URL of a Redis or a settings module with CACHES.
 CACHE ?= redis
 .PHONY: hammer
@@ -134,7 +140,7 @@ concurrency: install
 
 .PHONY: model
 model: install
-	$(BIN)/python -m pytest -n 2 -m slow tests/cache/test_model.py
+	$(BIN)/python -m pytest -n 2 -m slow tests/cache/test_model.py tests/cache/test_values_model.py
 
 # A file of 200 MB, up and down in little memory.
 .PHONY: big-files

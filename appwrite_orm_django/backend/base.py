@@ -513,6 +513,7 @@ class DatabaseWrapper(RequestsMixin):
         """Return the query cache of this connection."""
         database = self.database_id
         if self._cache is None or self._cache[0] != database:
+            from appwrite_orm_django.backend.by_value import has_values
             from appwrite_orm_django.cache.service import QueryCache
 
             namespace = " ".join((*self.project, database))
@@ -526,6 +527,7 @@ class DatabaseWrapper(RequestsMixin):
                 namespace,
                 write_limit_s=limit_s,
                 is_definite=_server_has_refused,
+                has_values=has_values,
             )
             if self.transaction is not None:
                 cache.enter_atomic()

@@ -532,7 +532,8 @@ class UpdateRow(_RowWrite):
     """
     Update columns of the row with this id.
 
-    A missing row counts as no row updated.
+    A missing row counts as no row updated. A row that was changed after ``unmodified_since``, an
+    ``$updatedAt``, is left alone.
     """
 
     operation: ClassVar[str] = "update"
@@ -542,6 +543,7 @@ class UpdateRow(_RowWrite):
     data: Mapping[str, Any] = field(hash=False)
     unique: Unique = ()
     model: type[Model] | None = field(default=None, compare=False, repr=False)
+    unmodified_since: str | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"UPDATE {self.table.table}/{self.row_id} {shown(self.data)}"
@@ -621,7 +623,11 @@ class UpdateFromQuery(_Write):
 
 @dataclass(frozen=True, slots=True)
 class DeleteRows(_Write):
-    """Delete every row that fulfils the condition, or only ``row_id`` if it is given."""
+    """
+    Delete every row that fulfils the condition, or only ``row_id`` if it is given.
+
+    A single row that was changed after ``unmodified_since``, an ``$updatedAt``, is left alone.
+    """
 
     operation: ClassVar[str] = "delete"
 
@@ -629,6 +635,7 @@ class DeleteRows(_Write):
     condition: Condition
     row_id: str | None = None
     model: type[Model] | None = field(default=None, compare=False, repr=False)
+    unmodified_since: str | None = field(default=None, compare=False, repr=False)
 
     @property
     def row_ids(self) -> tuple[str, ...] | None:

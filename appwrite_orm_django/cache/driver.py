@@ -14,6 +14,7 @@ from . import entries
 from .core import Core
 from .protocol import (
     Bump,
+    Claim,
     Drop,
     Fill,
     GetMany,
@@ -25,6 +26,7 @@ from .protocol import (
     Mint,
     Operation,
     Pause,
+    ReadRow,
     Release,
 )
 
@@ -68,7 +70,8 @@ def drive(
     Run a generator to its end and return its result; raise only what ``load`` raises.
 
     Args:
-        load: reads from Appwrite; required if the generator may yield ``Load``.
+        load: reads from Appwrite; required if the generator may yield ``Load`` or ``ReadRow``. For
+            the latter it must not raise.
         first: a look that answers the first operation.
     """
     run = _Run(core, first)
@@ -95,6 +98,9 @@ def drive(
                 except Exception as exc:  # noqa: BLE001 - raised above
                     run.end()  # those who wait load by themselves
                     failure, answer = exc, LoadFailed
+            elif type(operation) is ReadRow:
+                assert load is not None  # noqa: S101 - only the write of a row reads it
+                answer = load()
             elif type(operation) is Join:
                 flight, answer = run.join(operation)
                 if flight is not None:
@@ -140,6 +146,8 @@ class _Run:
             return store.fill(operation.items, operation.timeout)
         if isinstance(operation, Bump):
             return store.bump(operation.tokens, operation.timeout, urgent=operation.urgent)
+        if isinstance(operation, Claim):
+            return store.claim(operation.key, operation.token, operation.life_s)
         if isinstance(operation, Mint):
             return store.mint(operation, self._look.minted if self._look else 0)
         if isinstance(operation, Release):

@@ -15,7 +15,7 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from .entries import FORMAT
-from .protocol import VERSION, ReadPlan
+from .protocol import VERSION, ReadPlan, ValueKeys
 
 # Every Django backend takes these in a key without a warning. memcached allows no blanks, no
 # control characters and 250 characters in all.
@@ -89,6 +89,37 @@ class KeySpace:
         """Return the key of a single row's token."""
         return f"{self._of(table)}r:{fold(row_id)}"
 
+    def unknown(self, table: str) -> str:
+        """
+        Return the key of the token that all results by value of this table depend on.
+
+        Writes of rows whose values are not certain change it.
+        """
+        return f"{self._of(table)}u"
+
+    def value(self, table: str, column: str, value: str) -> str:
+        """
+        Return the key of the token of the rows with this value in this column.
+
+        Args:
+            value: canonical text: values that the server takes as equal have the same.
+        """
+        # Two values with the same hash only invalidate each other, so that a short one will do.
+        return f"{self._of(table)}t:{digest(fold(column), value)[:16]}"
+
+    def values(self, table: str, row_id: str | None = None) -> ValueKeys:
+        """Return the locks of a row, or of any rows, and what belongs to them."""
+        stem = self._of(table)
+        of = "" if row_id is None else fold(row_id)
+        return ValueKeys(
+            f"{stem}l:{of}",
+            f"{stem}c:{of}",
+            f"{stem}l:",
+            f"{stem}c:",
+            f"{stem}b",
+            f"{stem}u",
+        )
+
     def mark(self, table: str) -> str:
         """Return the key of the mark: the token under which something was last loaded."""
         return f"{self._of(table)}f"
@@ -119,6 +150,7 @@ class KeySpace:
         tables: Sequence[str],
         row: tuple[str, str] | None = None,
         identity: str = "",
+        pinned: tuple[str, Sequence[str]] | None = None,
     ) -> ReadPlan:
         """
         Return the keys that one read needs.
@@ -130,15 +162,20 @@ class KeySpace:
             row: ``(table, row id)`` if the result depends on this one row only of that table, which
                 need not be among ``tables``.
             identity: the identity that makes the request.
+            pinned: a table, and the keys of the tokens of all values that rows of it must have to
+                matter for the result (``value``). The result does not depend on its other rows.
         """
+        apart = row[0] if row is not None else None if pinned is None else pinned[0]
         lists = [
-            table for table in dict.fromkeys(tables) if row is None or fold(table) != fold(row[0])
+            table for table in dict.fromkeys(tables) if apart is None or fold(table) != fold(apart)
         ]
-        entry = self.entry(row[0] if row is not None else lists[0], command, identity)
+        entry = self.entry(lists[0] if apart is None else apart, command, identity)
         tokens = [self.table(table) for table in lists]
         marks = tuple((self.mark(table), index) for index, table in enumerate(lists))
         if row is not None:
             tokens += (self.rows(row[0]), self.row(*row))
+        elif pinned is not None:
+            tokens += (self.rows(pinned[0]), self.unknown(pinned[0]), *pinned[1])
         return ReadPlan(entry, tuple(tokens), marks, f"{entry}:", (*tokens, entry))
 
     def written(

@@ -115,6 +115,26 @@ class Drop(NamedTuple):
     key: str
 
 
+class Claim(NamedTuple):
+    """
+    Claim a lock by one atomic ``add`` of this token.
+
+    The answer is True only if the lock was free and is known to be stored.
+    """
+
+    key: str
+    token: int
+    life_s: float
+
+
+class ReadRow(NamedTuple):
+    """
+    Read the row that is about to be written from Appwrite.
+
+    The answer holds the keys of the tokens of its values, or is None if they cannot be known.
+    """
+
+
 class Pause(NamedTuple):
     """
     Wait a little, longer with each attempt.
@@ -161,7 +181,9 @@ class Loaded(NamedTuple):
     at: float
 
 
-Operation: TypeAlias = GetMany | Bump | Mint | Fill | Lease | Release | Drop | Pause | Join | Load
+Operation: TypeAlias = (
+    GetMany | Bump | Mint | Fill | Lease | Release | Drop | Claim | ReadRow | Pause | Join | Load
+)
 Outcome = Literal["hit", "miss", "bypass", "stale"]
 Reason = Literal["", "down", "writing", "raced", "joined", "early", "max_age"]
 
@@ -261,6 +283,40 @@ class ReadOptions(NamedTuple):
     max_bytes: int = 1 << 30
     grace: float = 0.0
     bound: AgeBound | None = None
+
+
+class ValueKeys(NamedTuple):
+    """
+    The keys by which a write of a table with tokens of values finds out who else writes.
+
+    ``lock`` is that of the row, or of the whole table for a write of any rows; ``contended`` is its
+    flag. The others are those of the table: its lock and flag, and the mark that changes when a
+    write of any rows begins. ``unknown`` is the key of the token of unknown values.
+    """
+
+    lock: str
+    contended: str
+    table_lock: str
+    table_contended: str
+    begun: str
+    unknown: str
+
+
+class Claimed(NamedTuple):
+    """
+    A write that was announced with ``begin_row`` or ``begin_rows``.
+
+    ``stored``: whether the announcement is known to be stored. ``keys``: the tokens to change at
+    the end. ``token``: the lock's, 0 if it is not held. ``is_certain``: whether the values of the
+    row are known as long as nobody else turns out to have written it; ``begun`` is the table's mark
+    as it was then.
+    """
+
+    stored: bool
+    keys: tuple[str, ...]
+    token: int
+    is_certain: bool = False
+    begun: object = None
 
 
 def random_token() -> int:
@@ -539,6 +595,113 @@ class Protocol:
             {key: -self.new_token() for key in keys}, self.lock_ttl, urgent=True
         )
         return stored
+
+    # Writing rows of tables with tokens of values
+
+    def begin_row(self, at: ValueKeys, keys: Sequence[str]) -> Generator[Operation, Any, Claimed]:
+        """
+        Announce a write of one row, and find out which values the row has.
+
+        What was read is certain if nobody else can have written the row between then and the
+        request. So the writer claims the row before it reads, and looks for other writers then and
+        at the end (``end_row``). Otherwise it changes the token of unknown values as well.
+
+        Args:
+            at: the keys of the locks of the row and its table.
+            keys: the keys of the tokens that change in any case: table, row, new values.
+        """
+        token = self.new_token()
+        is_holder = yield Claim(at.lock, token, self.lock_ttl)
+        if not is_holder:
+            keys = (*keys, at.unknown)
+        claimed = Claimed(False, tuple(keys), token if is_holder else 0)
+        claimed = claimed._replace(stored=(yield from self._mark(at, claimed)))
+        undisturbed, begun = (
+            (yield from self._undisturbed(at, token)) if is_holder else (False, None)
+        )
+        old = (yield ReadRow()) if undisturbed else None
+        more = [at.unknown] if old is None else [key for key in old if key not in keys]
+        more = [key for key in dict.fromkeys(more) if key not in keys]
+        stored = not more or (yield from self.begin(more))
+        return claimed._replace(
+            stored=claimed.stored and stored,
+            keys=(*keys, *more),
+            is_certain=old is not None,
+            begun=begun,
+        )
+
+    def _undisturbed(
+        self, at: ValueKeys, token: int
+    ) -> Generator[Operation, Any, tuple[bool, object]]:
+        """Return whether no other writer may be at work on the row, and the mark of the table."""
+        found = (yield GetMany(at)) or {}
+        others = (at.contended, at.table_lock, at.table_contended)
+        return found.get(at.lock) == token and not any(map(found.get, others)), found.get(at.begun)
+
+    def end_row(
+        self, at: ValueKeys, claimed: Claimed, *, ambiguous: bool
+    ) -> Generator[Operation, Any, bool]:
+        """
+        Record the end of a write begun with ``begin_row``, as ``settle`` or ``leave_open`` does.
+
+        If another writer may have written the row as well, the token of unknown values changes,
+        too.
+        """
+        keys = claimed.keys
+        if claimed.is_certain:
+            now = yield from self._undisturbed(at, claimed.token)
+            if now != (True, claimed.begun):
+                keys = (*keys, at.unknown)
+        return (yield from (self.leave_open if ambiguous else self.settle)(keys))
+
+    def begin_rows(self, at: ValueKeys, keys: Sequence[str]) -> Generator[Operation, Any, Claimed]:
+        """
+        Announce a write of any rows of a table.
+
+        Several such writes at a time could hide each other from the writers of single rows, so
+        these take no values for certain for ``lock_ttl`` then.
+
+        Args:
+            at: the keys of the lock of the table.
+            keys: the keys of the tokens that change. They include one that all entries by value
+                carry.
+        """
+        token = self.new_token()
+        is_holder = yield Claim(at.lock, token, self.lock_ttl)
+        claimed = Claimed(False, tuple(keys), token if is_holder else 0)
+        return claimed._replace(stored=(yield from self._mark(at, claimed)))
+
+    def _mark(
+        self, at: ValueKeys, claimed: Claimed, **others: int
+    ) -> Generator[Operation, Any, bool]:
+        marks = {key: -self.new_token() for key in claimed.keys}
+        if not claimed.token:
+            # The holder of the lock must see this before the request is sent, and so must any
+            # later one as long as the request may be in flight.
+            marks[at.contended] = self.new_token()
+        if at.lock == at.table_lock:
+            marks[at.begun] = self.new_token()
+        stored: bool = yield Bump(marks | others, self.lock_ttl)
+        return stored
+
+    def hold(self, at: ValueKeys, claimed: Claimed) -> Generator[Operation, Any, bool]:
+        """Announce that a write continues, as ``begin`` does, and keep its lock."""
+        lock = {at.lock: claimed.token} if claimed.token else {}
+        return (yield from self._mark(at, claimed, **lock))
+
+    def doubt(self, at: ValueKeys, claimed: Claimed) -> Generator[Operation, Any, Claimed]:
+        """Announce that the values of the row are not certain after all; it was not written."""
+        stored = yield from self.begin((at.unknown,))
+        keys = tuple(dict.fromkeys((*claimed.keys, at.unknown)))
+        return claimed._replace(stored=stored, keys=keys, is_certain=False)
+
+    def release(self, at: ValueKeys) -> Generator[Operation, Any, None]:
+        """
+        Release a lock that is held; call it only while ``is_due`` is False for its age.
+
+        Later it may have expired, and be another writer's.
+        """
+        yield Drop(at.lock)
 
     # By hand
 

@@ -15,7 +15,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, NamedTuple, TypeVar, cast
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, cast
 
 from django.db.utils import InterfaceError, OperationalError
 from django.utils.asyncio import async_unsafe
@@ -29,15 +29,18 @@ from .driver import Look, drive, is_loading, look
 from .keys import fold
 from .protocol import AgeBound, Reading, ReadOptions, ReadPlan
 from .statistics import LastWrite, Source, Statistics, report
-from .writes import Batch, Row, Write, is_writing
+from .writes import Batch, Row, RowValues, Write, is_writing
 
-__all__ = ["QueryCache", "Write"]
+__all__ = ["QueryCache", "RowValues", "Write"]
 
 logger = logging.getLogger("appwrite_orm_django.cache")
 T = TypeVar("T")
 
 # A write of more rows invalidates the whole table, because each row would be a key of its own.
 _MOST_ROWS = 100
+
+# A table, and the keys of tokens of its values.
+Pinned: TypeAlias = tuple[str, tuple[str, ...]]
 
 
 class _Found(NamedTuple):
@@ -47,7 +50,7 @@ class _Found(NamedTuple):
     value: Any = None
 
 
-def _never(_: BaseException) -> bool:
+def _never(_: object) -> bool:
     return False
 
 
@@ -74,15 +77,22 @@ class QueryCache:
         alias: the database alias, for signals and statistics.
         is_definite: returns whether the exception that ended a write proves that the server refused
             it. By default no exception does, so every failed write may still be applied.
+        has_values: returns whether a table has tokens of values.
     """
 
     def __init__(
-        self, core: Core, alias: str, *, is_definite: Callable[[BaseException], bool] = _never
+        self,
+        core: Core,
+        alias: str,
+        *,
+        is_definite: Callable[[BaseException], bool] = _never,
+        has_values: Callable[[str], bool] = _never,
     ) -> None:
         self.core = core
         self.alias = alias
         self.settings = core.settings
         self.is_definite = is_definite
+        self.has_values = has_values
         self._depth = 0
         self._dirty: dict[str, dict[str, None] | None] = {}
         self._unannounced: list[Write] = []
@@ -97,6 +107,7 @@ class QueryCache:
         *,
         write_limit_s: float = 0.0,
         is_definite: Callable[[BaseException], bool] = _never,
+        has_values: Callable[[str], bool] = _never,
     ) -> "QueryCache":
         """
         Return the cache of a connection.
@@ -109,9 +120,10 @@ class QueryCache:
             write_limit_s: the longest that one attempt of a request can be in flight, including the
                 server's own limit. ``lock_ttl`` is raised if a notice could otherwise expire before
                 the attempt that it announces.
-            is_definite: see the class.
+            is_definite, has_values: see the class.
         """
-        return cls(core_for(settings, namespace, write_limit_s), alias, is_definite=is_definite)
+        core = core_for(settings, namespace, write_limit_s)
+        return cls(core, alias, is_definite=is_definite, has_values=has_values)
 
     @property
     def statistics(self) -> Statistics:
@@ -133,6 +145,7 @@ class QueryCache:
         identity: str = "",
         timeout: float | None = None,
         max_age: float | None = None,
+        pinned: Pinned | None = None,
         plan: ReadPlan | None = None,
     ) -> T:
         """
@@ -156,6 +169,9 @@ class QueryCache:
             max_age: seconds, overriding the settings. An entry that a write has invalidated may be
                 served until so long after its load began; see ``protocol.AgeBound``. Not inside
                 ``atomic``, ``batch`` or a load, and not if this thread or task has written since.
+            pinned: a table, and the keys of the tokens of the values that its rows must have to
+                matter for the result, from ``core.keys.value``. The result then survives writes of
+                other rows.
             plan: the result of ``core.keys.plan`` for these very arguments, if the caller kept it.
         """
         names = tuple(tables)
@@ -169,7 +185,7 @@ class QueryCache:
             self._passed(names, identity)
             return value
         if plan is None:
-            plan = core.keys.plan(command, names, row, identity)
+            plan = core.keys.plan(command, names, row, identity, pinned)
         first = look(core, plan.keys, len(plan.tokens))
         found = self._find(names, plan, first, identity, max_age)
         if not found.why_not:
@@ -328,6 +344,7 @@ class QueryCache:
         sender: Any = None,
         staged: bool = True,
         source: Source = "write",
+        values: RowValues | None = None,
     ) -> Write:
         """
         Return a context manager that announces a write; make the requests of the write inside it.
@@ -343,6 +360,8 @@ class QueryCache:
             sender: the model class, for ``rows_changed``.
             staged: False for a write that takes effect at once even inside ``atomic``.
             source: the source of the write.
+            values: the values of the rows, if their tables have tokens of values and nothing else
+                is written. Without them everything read by value is invalidated.
 
         Raises:
             IntentNotStored: with ``STRICT_WRITES``, on entering; nothing has been sent.
@@ -351,7 +370,8 @@ class QueryCache:
         rows = tuple(rows)
         if len(rows) > _MOST_ROWS:
             tables = (*tables, *dict.fromkeys(table for table, _ in rows))
-        return Write(self, tuple(tables), rows, operation, sender, staged, source)
+            values = None
+        return Write(self, tuple(tables), rows, operation, sender, staged, source, values)
 
     def invalidate(
         self, tables: Iterable[str] = (), rows: Iterable[Row] = (), *, source: Source = "invalidate"
@@ -560,11 +580,12 @@ class QueryCache:
         *,
         row: Row | None = None,
         identity: str = "",
+        pinned: Pinned | None = None,
     ) -> bool:
         """Return whether ``read`` with the same arguments would be a hit. Count nothing."""
         if not self._may_read(tuple(tables), row, 1):
             return False
-        plan = self.core.keys.plan(command, tables, row, identity)
+        plan = self.core.keys.plan(command, tables, row, identity, pinned)
         found = self.core.store.get_many(plan.keys)
         return found is not None and entries.is_valid(
             found.get(plan.entry), tuple(map(found.get, plan.tokens))

@@ -426,6 +426,22 @@ class Store:
             self._fail(exc, started)
             return True
 
+    def claim(self, key: str, token: int, timeout: float) -> bool:
+        """Return True only if there was nothing under the key, and the token is now."""
+        if self._breaker.is_open():
+            return False
+        started = self._clock()
+        try:
+            cache = caches[self.alias]
+            return not _in_transaction(cache) and (
+                (self._redis.of(cache) or cache).add(key, token, timeout) is True
+            )
+        except _NO_FAULT:
+            return False
+        except Exception as exc:  # noqa: BLE001
+            self._fail(exc, started)
+            return False
+
     def release(self, key: str) -> None:
         """Tell those who wait for a lease that there will be no entry."""
         self.fill({key: GIVEN_UP}, _RELEASED_S)

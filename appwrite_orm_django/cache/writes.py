@@ -2,9 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from appwrite_orm_django import signals
 from appwrite_orm_django.conf import CacheSettings
@@ -14,9 +14,24 @@ from .core import Core
 from .driver import drive
 from .exceptions import IntentNotStored, InvalidationNotStored
 from .keys import fold
+from .protocol import Claimed, Operation, ValueKeys
 from .statistics import Source
 
 Row: TypeAlias = tuple[str, str]
+
+
+class RowValues(NamedTuple):
+    """
+    The values of the rows of a write, as keys of tokens (``KeySpace.value``).
+
+    ``new``: those that the rows may have afterwards. ``read``: reads the row, and returns those
+    that it has before the write, or None if they cannot be known; it must not raise. There must be
+    one row then. None if there are no such rows yet, nor can be.
+    """
+
+    new: tuple[str, ...]
+    read: Callable[[], Sequence[str] | None] | None
+
 
 # How long a finished write tries to store its end. Then a strict write raises, and a lenient one
 # returns with its tokens owed. A lenient write tries only if the cache answered when it began;
@@ -61,6 +76,7 @@ class WritingCache(Protocol):
     Attributes:
         is_definite: returns whether the exception that ended a write proves that the server refused
             it.
+        has_values: returns whether a table has tokens of values.
         current_batch: the batch that the connection is in.
     """
 
@@ -68,6 +84,7 @@ class WritingCache(Protocol):
     alias: str
     settings: CacheSettings
     is_definite: Callable[[BaseException], bool]
+    has_values: Callable[[str], bool]
     current_batch: "Batch | None"
 
     @property
@@ -96,11 +113,13 @@ class Write:
     __slots__ = (
         "_begun_at",
         "_cache",
+        "_claims",
         "_deferred",
         "_operation",
         "_sender",
         "_staged",
         "_told",
+        "_values",
         "announces",
         "keys",
         "rows",
@@ -117,6 +136,7 @@ class Write:
         sender: Any,
         staged: bool,
         source: Source = "write",
+        values: RowValues | None = None,
     ) -> None:
         self._cache = cache
         self._operation = operation
@@ -128,7 +148,21 @@ class Write:
         self.source: Source = source
         self.tables = tables
         self.rows = rows
-        self.keys = cache.core.keys.written(tables, rows)
+        keys = cache.core.keys
+        self.keys = keys.written(tables, rows)
+        self._values = values
+        self._claims: dict[ValueKeys, Claimed | None] = {}
+        if values is not None:
+            self.keys = (*self.keys, *values.new)
+            if values.read is not None:
+                self._claims[keys.values(*rows[0])] = None
+        else:
+            for table in self.all_tables:
+                if cache.has_values(table):
+                    at = keys.values(table)
+                    self._claims[at] = None
+                    if keys.rows(table) not in self.keys:
+                        self.keys = (*self.keys, at.unknown)
         self.announces: list[Write] = []
 
     @property
@@ -164,18 +198,74 @@ class Write:
     def announce(self, *, again: bool = False) -> None:
         cache = self._cache
         now = cache.core.clock()
-        self._told = drive(cache.core, cache.core.protocol.begin(self.keys))
+        self._told = self._announced(again=again)
         if self._told or not again:
             self._begun_at = now
+        self._refuse_untold(
+            "not written any further (earlier requests have been)" if again else "not written"
+        )
+
+    def _refuse_untold(self, what: str) -> None:
+        cache = self._cache
         if not self._told and cache.settings.strict_writes:
-            what = (
-                "not written any further (earlier requests have been)" if again else "not written"
-            )
             raise IntentNotStored(
                 f"{', '.join(self.all_tables)}: {what}, because the cache "
                 f'CACHES["{cache.settings.alias}"] did not store the notice of it. Try again when '
                 'the cache answers, or turn OPTIONS["CACHE"]["STRICT_WRITES"] off.'
             )
+
+    def _announced(self, *, again: bool) -> bool:
+        """Announce the write, with its locks where tables have tokens of values."""
+        core, values = self._cache.core, self._values
+        if not self._claims:
+            return bool(drive(core, core.protocol.begin(self.keys)))
+        told = True
+        for at, known in self._claims.items():
+            if again and known is not None:
+                told &= drive(core, core.protocol.hold(at, known))
+                continue
+            if values is not None:
+                claimed = drive(core, core.protocol.begin_row(at, self.keys), values.read)
+                self.keys = claimed.keys
+            else:
+                claimed = drive(core, core.protocol.begin_rows(at, self.keys))
+            self._claims[at] = claimed
+            told &= claimed.stored
+        return told
+
+    @property
+    def claims(self) -> Mapping[ValueKeys, Claimed | None]:
+        """The locks of tables with tokens of values, as far as they have been asked for."""
+        return self._claims
+
+    def continues(self, claims: Mapping[ValueKeys, Claimed | None], begun_at: float) -> None:
+        """Take over the locks that another write has asked for."""
+        self._claims.update((at, claims.get(at)) for at in self._claims)
+        self._begun_at = begun_at
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the values that the row has are known, unless somebody else writes it."""
+        return any(claimed is not None and claimed.is_certain for claimed in self._claims.values())
+
+    def doubt(self) -> None:
+        """
+        Announce that the row is not as it was read; call it before another request.
+
+        Raises:
+            IntentNotStored: as ``begin``.
+        """
+        core = self._cache.core
+        for at, claimed in self._claims.items():
+            if claimed is not None:
+                self._claims[at] = claimed = drive(core, core.protocol.doubt(at, claimed))
+                self.keys = claimed.keys
+                self._told = claimed.stored
+        self._refuse_untold("not written")
+
+    def note_values(self, keys: Sequence[str]) -> None:
+        """Add tokens of values that the row turns out to have; call it before the end."""
+        self.keys = tuple(dict.fromkeys((*self.keys, *keys)))
 
     def keep_alive(self) -> None:
         """
@@ -224,7 +314,6 @@ class Write:
 
     def store_end(self, *, ambiguous: bool) -> None:
         cache = self._cache
-        end = cache.core.protocol.leave_open if ambiguous else cache.core.protocol.settle
         patience = (
             _STRICT_PATIENCE_S
             if cache.settings.strict_writes
@@ -233,12 +322,15 @@ class Write:
             else 0.0
         )
         gives_up_at = time.monotonic() + patience
-        while not drive(cache.core, end(self.keys)):
+        while not drive(cache.core, self._end(ambiguous=ambiguous)):
             if time.monotonic() >= gives_up_at:
-                cache.core.store.owe(self.keys)
+                # Whether somebody else has written the row cannot be known by now.
+                cache.core.store.owe((*self.keys, *(at.unknown for at in self._claims)))
                 break
             time.sleep(0.05)
         else:
+            if not ambiguous:
+                self._release()
             return
         if cache.settings.strict_writes:
             raise InvalidationNotStored(
@@ -247,6 +339,21 @@ class Write:
                 f"{_STRICT_PATIENCE_S:g} s. Other processes may serve stale rows for up to "
                 f"{cache.core.protocol.lock_ttl:g} s."
             )
+
+    def _end(self, *, ambiguous: bool) -> Generator[Operation, Any, bool]:
+        protocol = self._cache.core.protocol
+        for at, claimed in self._claims.items():
+            if claimed is not None and claimed.is_certain:
+                known = claimed._replace(keys=self.keys)
+                return protocol.end_row(at, known, ambiguous=ambiguous)
+        return (protocol.leave_open if ambiguous else protocol.settle)(self.keys)
+
+    def _release(self) -> None:
+        core = self._cache.core
+        for at, claimed in self._claims.items():
+            is_held = claimed is not None and claimed.token
+            if is_held and not core.protocol.is_due(core.clock() - self._begun_at):
+                drive(core, core.protocol.release(at))
 
     def _send_rows_changed(self) -> None:
         if not self._operation or not signals.rows_changed.has_listeners(self._sender):
@@ -295,13 +402,14 @@ class Batch:
         self.tables: dict[str, None] = {}
         self.ambiguous = False
         self._begun_at = 0.0
+        self._claims: dict[ValueKeys, Claimed | None] = {}
 
     def covers(self, write: Write) -> bool:
         new = [table for table in write.all_tables if fold(table) not in self.tables]
         if new:
             if not self.tables:
                 self._begun_at = self._cache.core.clock()
-            self._write(new).announce()
+            self._announce(self._write(new))
             self.tables.update(dict.fromkeys(map(fold, new)))
         self.keep_alive()
         return True
@@ -310,7 +418,7 @@ class Batch:
         now = self._cache.core.clock()
         if self.tables and self._cache.core.protocol.is_due(now - self._begun_at):
             write = self._write(list(self.tables))
-            write.announce(again=True)
+            self._announce(write, again=True)
             if write.is_told:
                 self._begun_at = now
 
@@ -326,5 +434,13 @@ class Batch:
             write.store_end(ambiguous=self.ambiguous)
             self._cache.note_invalidated(write)
 
+    def _announce(self, write: Write, *, again: bool = False) -> None:
+        try:
+            write.announce(again=again)
+        finally:
+            self._claims.update(write.claims)
+
     def _write(self, tables: list[str]) -> Write:
-        return Write(self._cache, tuple(tables), (), "", None, staged=False)
+        write = Write(self._cache, tuple(tables), (), "", None, staged=False)
+        write.continues(self._claims, self._begun_at)
+        return write

@@ -21,6 +21,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, models, router
 from django.utils.module_loading import import_string
 
+from appwrite_orm_django.backend import by_value
 from appwrite_orm_django.cache.control import loaders_of
 from appwrite_orm_django.cache.keys import LONGEST_KEY
 from appwrite_orm_django.checks.messages import error, warning
@@ -229,6 +230,33 @@ def _reads_from_replicas(backend: str, config: dict[str, Any]) -> bool:
     return len(servers) > 1 and not client.endswith("ShardClient")
 
 
+def _by_value_messages(model: type[models.Model]) -> Iterator[CheckMessage]:
+    names = getattr(model, by_value.ATTRIBUTE, None)
+    if names is None:
+        return
+    label = f"{model._meta.label}.{by_value.ATTRIBUTE}"
+    if not isinstance(names, list | tuple):
+        yield error(35, f"{label} is {names!r}.", "Set a list of names of fields.", model)
+        return
+    if len(names) > by_value.MOST_COLUMNS:
+        yield error(
+            35,
+            f"{label} names {len(names)} columns.",
+            f"Name at most {by_value.MOST_COLUMNS}: every write changes a token for each of them.",
+            model,
+        )
+        return
+    for name in names:
+        if reason := by_value.refusal(model, name):
+            yield error(
+                35,
+                f"{label} names {name!r}, but {reason}.",
+                "Name fields whose values queries ask for, such as foreign keys, texts, integers, "
+                "decimals, dates and booleans.",
+                model,
+            )
+
+
 def _model_messages(model: type[models.Model]) -> Iterator[CheckMessage]:
     for name in ("appwrite_cache_timeout", "appwrite_cache_max_age"):
         seconds = getattr(model, name, None)
@@ -240,6 +268,7 @@ def _model_messages(model: type[models.Model]) -> Iterator[CheckMessage]:
                 "Set a number of seconds of at least 0, or None to use the settings.",
                 model,
             )
+    yield from _by_value_messages(model)
     try:
         loaders_of(model)
     except TypeError as exc:

@@ -29,3 +29,17 @@ class PlainVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk}: {self.number}"
+
+
+class PlainHot(models.Model):
+    """``versions.Hot`` in SQLite, for packages that cache what is there."""
+
+    id = models.CharField(max_length=36, primary_key=True)
+    number = models.BigIntegerField(default=0)
+    category = models.CharField(max_length=20, db_index=True)
+
+    class Meta:
+        app_label = "shop"
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {self.number} in {self.category}"

@@ -13,3 +13,16 @@ class Version(AppwriteModel):
 
     def __str__(self) -> str:
         return f"{self.pk}: {self.number}"
+
+
+class Hot(AppwriteModel):
+    """A row of a table that is written all the time, in Appwrite; see ``benchmarks.hot_tables``."""
+
+    number = models.BigIntegerField(default=0)
+    category = models.CharField(max_length=20, db_index=True)
+
+    class Meta:
+        app_label = "shop"
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {self.number} in {self.category}"

@@ -12,6 +12,7 @@ from django.db.models import Case, F, Q, UniqueConstraint, Value, When
 from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
 
+from appwrite_orm_django.backend import by_value
 from appwrite_orm_django.backend.execution.hidden_columns import HiddenValues
 from appwrite_orm_django.backend.uniqueness import uniqueness_of
 from appwrite_orm_django.backend.users import accounts
@@ -706,3 +707,16 @@ def test_columns_over_which_the_engine_enforces_nothing(texts_only, inside):
     }
     assert tickets.get(pk=one.pk).code == "f"
     assert wrong_rows(server, Ticket) == []
+
+
+def test_what_is_cached_by_value_is_seen_after_a_write_of_several_requests(server, monkeypatch):
+    column = by_value.Column("person", by_value._number, None)
+    monkeypatch.setattr(by_value, "_tables", lambda: {"library_address": {"person": column}})
+    first = Address.objects.create(email="a@example.org", person=1, primary=True)
+    of_one = Address.objects.filter(person=1)
+    assert [one.verified for one in of_one] == [False]
+    Address.objects.filter(pk=first.pk).update(verified=True)
+    assert [one.verified for one in of_one.all()] == [True]
+    Address.objects.filter(pk=first.pk).update(person=2)
+    assert not of_one.all()
+    assert not wrong_rows(server, Address)

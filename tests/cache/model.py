@@ -26,6 +26,7 @@ from appwrite_orm_django.cache.protocol import (
     HELD,
     AgeBound,
     Bump,
+    Claim,
     Drop,
     Fill,
     GetMany,
@@ -40,6 +41,7 @@ from appwrite_orm_django.cache.protocol import (
     Protocol,
     ReadOptions,
     ReadPlan,
+    ReadRow,
     Release,
 )
 from appwrite_orm_django.cache.redis_commands import translated
@@ -235,6 +237,12 @@ class World:
                 self.put(key, token, operation.timeout)
             yield
             return absent
+        if isinstance(operation, Claim):
+            absent = self.peek(operation.key) is None
+            if absent:
+                self.put(operation.key, operation.token, operation.life_s)
+            yield
+            return absent
         if isinstance(operation, Lease):
             absent = self.peek(operation.key) is None
             if absent:
@@ -343,6 +351,9 @@ class World:
                     if flight is not None:
                         flight.loaded = None if isinstance(answer, LoadFailed) else answer
                         flight.over = True
+                elif isinstance(operation, ReadRow):
+                    assert load is not None
+                    answer = yield from load()
                 elif isinstance(operation, Pause):
                     yield
                     answer = operation.attempt < 2

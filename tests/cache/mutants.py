@@ -1,21 +1,27 @@
 """Protocols with one mistake each, as small variations of the real one. The model checker must find every mistake."""
 
 import math
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
 from appwrite_orm_django.cache import entries
 from appwrite_orm_django.cache.protocol import (
     AgeBound,
     Bump,
+    Claimed,
+    Drop,
     GetMany,
+    Lease,
     Load,
     Mint,
     Operation,
+    Pause,
     Protocol,
     Reading,
     ReadOptions,
     ReadPlan,
+    ReadRow,
+    ValueKeys,
     is_token,
 )
 
@@ -234,3 +240,157 @@ class AgeAtAll(AgeBound):
 
     def allows(self, header):
         return AgeBound(*self._replace(max_age=math.inf)).allows(header)
+
+
+class AnyEntryAfterTheLease(Protocol):
+    """Waits for the process that loads, and takes the entry that is there then, whatever tokens it carries."""
+
+    def _await_lease(
+        self, plan: ReadPlan, key: str, entry: bytes | None, options: ReadOptions
+    ) -> Generator[Operation, Any, tuple[bytes | None, bool]]:
+        if (yield Lease(key, options.lease_ttl)):
+            return None, True
+        yield Pause(0, options.lease_ttl)
+        found = (yield GetMany((*plan.keys, key))) or {}
+        return found.get(plan.entry), False
+
+
+# Tokens of values
+
+
+class ReadsTheOldValueFirst(Protocol):
+    """Reads the row before it claims and marks it."""
+
+    def begin_row(self, at: ValueKeys, keys: Sequence[str]) -> Generator[Operation, Any, Claimed]:
+        old = yield ReadRow()
+        return (yield from _answering(super().begin_row(at, keys), old))
+
+
+class IgnoresTheOldValue(Protocol):
+    """Changes the tokens of the row's new values only: a row that moves or is deleted stays where it was."""
+
+    def begin_row(self, at: ValueKeys, keys: Sequence[str]) -> Generator[Operation, Any, Claimed]:
+        return (yield from _answering(super().begin_row(at, keys), []))
+
+
+def _answering(
+    program: Generator[Operation, Any, Claimed], old: Any
+) -> Generator[Operation, Any, Claimed]:
+    answer: Any = None
+    while True:
+        try:
+            operation = program.send(answer)
+        except StopIteration as stop:
+            return stop.value
+        answer = old if isinstance(operation, ReadRow) else (yield operation)
+
+
+class MarksTheOldValueAtTheEnd(Protocol):
+    """Says nothing of the old values before the write: a writer that dies never does."""
+
+    def begin_row(self, at: ValueKeys, keys: Sequence[str]) -> Generator[Operation, Any, Claimed]:
+        program, answer, bumps = super().begin_row(at, keys), None, 0
+        while True:
+            try:
+                operation = program.send(answer)
+            except StopIteration as stop:
+                return stop.value
+            if isinstance(operation, Bump):
+                bumps += 1
+            answer = True if isinstance(operation, Bump) and bumps > 1 else (yield operation)
+
+
+class NeverLooksAgain(Protocol):
+    """Looks for other writers before it reads the row, and not at the end."""
+
+    def end_row(
+        self, at: ValueKeys, claimed: Claimed, *, ambiguous: bool
+    ) -> Generator[Operation, Any, bool]:
+        settle = self.leave_open if ambiguous else self.settle
+        return (yield from settle(claimed.keys))
+
+
+class LooksOnlyAtTheEnd(Protocol):
+    """Does not look for other writers before it reads the row."""
+
+    def _undisturbed(
+        self, at: ValueKeys, token: int
+    ) -> Generator[Operation, Any, tuple[bool, object]]:
+        self.looks = getattr(self, "looks", 0) + 1
+        undisturbed, begun = yield from super()._undisturbed(at, token)
+        return (True, begun) if self.looks % 2 else (undisturbed, begun)
+
+
+class LeavesNoFlag(Protocol):
+    """Finds the row claimed, and does not tell the holder of the lock that there are two."""
+
+    def _mark(
+        self, at: ValueKeys, claimed: Claimed, **others: int
+    ) -> Generator[Operation, Any, bool]:
+        keys = claimed._replace(token=claimed.token or 1)
+        return (yield from super()._mark(at, keys, **others))
+
+
+class ClearsTheFlag(Protocol):
+    """Deletes the flag with the lock, though the other writer may still be at work."""
+
+    def release(self, at: ValueKeys) -> Generator[Operation, Any, None]:
+        yield Drop(at.lock)
+        yield Drop(at.contended)
+
+
+class ReleasesBeforeTheEnd(Protocol):
+    """Lets others claim the row before the end of the write is stored."""
+
+    def end_row(
+        self, at: ValueKeys, claimed: Claimed, *, ambiguous: bool
+    ) -> Generator[Operation, Any, bool]:
+        yield Drop(at.lock)
+        settle = self.leave_open if ambiguous else self.settle
+        return (yield from settle(claimed.keys))
+
+
+class ReleasesAfterAll(Protocol):
+    """Releases the lock of a write that may still be applied, or one that has expired."""
+
+    def end_row(
+        self, at: ValueKeys, claimed: Claimed, *, ambiguous: bool
+    ) -> Generator[Operation, Any, bool]:
+        stored = yield from super().end_row(at, claimed, ambiguous=ambiguous)
+        yield Drop(at.lock)
+        return stored
+
+
+class WritesRowsUnseen(Protocol):
+    """Writes any rows without telling those who write single ones."""
+
+    def begin_rows(self, at: ValueKeys, keys: Sequence[str]) -> Generator[Operation, Any, Claimed]:
+        return Claimed((yield from self.begin(keys)), tuple(keys), 0)
+
+
+class WritesRowsWithoutALock(Protocol):
+    """Marks the beginning of a write of any rows, and takes no lock."""
+
+    def begin_rows(self, at: ValueKeys, keys: Sequence[str]) -> Generator[Operation, Any, Claimed]:
+        marks = {key: -self.new_token() for key in keys} | {at.begun: self.new_token()}
+        return Claimed((yield Bump(marks, self.lock_ttl)), tuple(keys), 0)
+
+
+class WritesRowsWithoutAMark(Protocol):
+    """Takes the lock of the table, and leaves no mark when it lets it go."""
+
+    def _mark(
+        self, at: ValueKeys, claimed: Claimed, **others: int
+    ) -> Generator[Operation, Any, bool]:
+        return (yield from super()._mark(at._replace(table_lock=""), claimed, **others))
+
+
+class ForgetsUnknownValues(Protocol):
+    """Does not change the token of unknown values when the values of a row are not certain."""
+
+    def end_row(
+        self, at: ValueKeys, claimed: Claimed, *, ambiguous: bool
+    ) -> Generator[Operation, Any, bool]:
+        keys = tuple(key for key in claimed.keys if key != at.unknown)
+        settle = self.leave_open if ambiguous else self.settle
+        return (yield from settle(keys))

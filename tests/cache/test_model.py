@@ -70,6 +70,7 @@ def test_no_schedule_of_a_long_run_shows_an_old_value(block):
         (mutants.AbsentIsAToken, range(1000)),
         (mutants.MintWithTheFill, range(2000)),
         (mutants.SetWithTheFill, range(1000)),
+        (mutants.AnyEntryAfterTheLease, range(1000)),
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 
 from appwrite_orm_django.backend import instrumentation
+from appwrite_orm_django.backend.by_value import pinned
 from appwrite_orm_django.backend.commands import GetRow, ListRows
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def cached_rows(
             identity=connection.cache_identity,
             timeout=timeout,
             max_age=max_age,
+            pinned=pinned(connection.cache.core.keys, command),
         )
     if transaction is None or not seen:
         return rows
@@ -84,6 +86,7 @@ def is_cached(connection: Connection, query: Query) -> bool:
             names,
             row=only_row(command),
             identity=connection.cache_identity,
+            pinned=pinned(connection.cache.core.keys, command),
         )
     )
 

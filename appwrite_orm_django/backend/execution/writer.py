@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import DatabaseError, NotSupportedError, OperationalError
 
+from appwrite_orm_django.backend import by_value
 from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.backend.commands import (
     Changes,
@@ -49,6 +50,7 @@ from appwrite_orm_django.client.errors import (
     AppwriteError,
     ColumnNotFound,
     InvalidRequest,
+    RowConflict,
     RowNotFound,
     ServerError,
     TransactionLimitExceeded,
@@ -60,6 +62,7 @@ from appwrite_orm_django.client.errors import (
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.connection import Block, Connection
+    from appwrite_orm_django.cache.service import Write
     from appwrite_orm_django.client.queries import Query
     from appwrite_orm_django.client.references import TableRef
 
@@ -89,16 +92,45 @@ class Writer:
         staging = None if connection.writes_directly else connection.transaction
         table = command.tables[0].table
         row_ids = command.row_ids
+        before = by_value.RowBefore()
         notice = connection.cache.write(
             () if row_ids is not None else (table,),
             () if row_ids is None else [(table, row_id) for row_id in row_ids],
             operation=command.operation,
             sender=command.model,
             staged=staging is not None,
+            values=None if staging else by_value.row_values(connection, command, before),
         )
         with notice, own_write():
             command = hidden_columns.completed(connection, command)
-            return self._run_directly(command) if staging is None else staging.stage(command)
+            if staging is not None:
+                return staging.stage(command)
+            if not notice.is_certain or before.version is None:
+                return self._run_directly(command)
+            if not isinstance(command, (UpdateRow, DeleteRows)):
+                # Its hidden columns take several requests.
+                notice.doubt()
+                return self._run_directly(command)
+            return self._run_unless_changed(command, before.version, notice)
+
+    def _run_unless_changed(
+        self, command: UpdateRow | DeleteRows, version: str, notice: Write
+    ) -> WriteResult:
+        """
+        Write a row if it is as it was read, or else with its values unknown to the cache.
+
+        The cache does not see other clients, and may have lost the traces of our own.
+        """
+        try:
+            result = self._run_directly(replace(command, unmodified_since=version))
+        except RowConflict:
+            notice.doubt()
+            return self._run_directly(command)
+        if result.row is not None:
+            keys = self.connection.cache.core.keys
+            found = by_value.values_of(keys, command.table.table, result.row)
+            notice.note_values(found or ())
+        return result
 
     def _run_directly(self, command: Command) -> WriteResult:
         parts = self.connection.parts
@@ -284,7 +316,9 @@ class Writer:
 
     def update_row(self, command: UpdateRow) -> WriteResult:
         try:
-            row = self.write_row(command.table, command.row_id, command.data)
+            row = self.write_row(
+                command.table, command.row_id, command.data, since=command.unmodified_since
+            )
         except RowNotFound:
             return WriteResult(0)
         return WriteResult(1, row=row)
@@ -295,8 +329,15 @@ class Writer:
             for row in self.connection.reader.rows(Fetch(table, "", condition), condition, [ROW_ID])
         ]
 
-    def write_row(self, table: TableRef, row_id: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Update one row; text that the server would run as an operator takes a second request."""
+    def write_row(
+        self, table: TableRef, row_id: str, data: Mapping[str, Any], *, since: str | None = None
+    ) -> Mapping[str, Any]:
+        """
+        Update one row; text that the server would run as an operator takes a second request.
+
+        Raises:
+            RowConflict: the row was changed after ``since``, an ``$updatedAt``.
+        """
         columns = dict(data)
         permissions = columns.pop(PERMISSIONS, None)
         if not columns and permissions is None:
@@ -305,10 +346,10 @@ class Writer:
         parts = Parts(f"columns of {table.table}/{row_id}")
         try:
             with parts.part(len(first)):
-                row = self._patched(table, row_id, first, permissions)
+                row = self._patched(table, row_id, first, permissions, since)
             if second:
                 with parts.part(len(second)):
-                    row = self._patched(table, row_id, second, None)
+                    row = self._patched(table, row_id, second, None, None)
         except UniqueViolation as error:
             upserts.explain(self.connection, error, table, Change(changed={row_id: columns}))
             raise
@@ -320,10 +361,16 @@ class Writer:
         row_id: str,
         columns: Mapping[str, Any],
         permissions: Sequence[str] | None,
+        since: str | None,
     ) -> Mapping[str, Any]:
         try:
             return rows.update_row(
-                self.transport, table, row_id, columns or None, permissions=permissions
+                self.transport,
+                table,
+                row_id,
+                columns or None,
+                permissions=permissions,
+                unmodified_since=since,
             )
         except AppwriteError as error:
             if not error.ambiguous:
@@ -564,7 +611,12 @@ class Writer:
     def delete(self, command: DeleteRows) -> WriteResult:
         if command.row_id is not None:
             try:
-                rows.delete_row(self.transport, command.table, command.row_id)
+                rows.delete_row(
+                    self.transport,
+                    command.table,
+                    command.row_id,
+                    unmodified_since=command.unmodified_since,
+                )
             except RowNotFound:
                 return WriteResult(0)
             return WriteResult(1)

@@ -25,6 +25,7 @@ from django.db.models.sql import Query
 from django.utils import timezone
 
 from appwrite_orm_django.backend import instrumentation
+from appwrite_orm_django.backend.by_value import pinned
 from appwrite_orm_django.backend.commands import GetRow, ListRows, Outputs
 from appwrite_orm_django.backend.execution.cached_reads import cache_text, only_row
 from appwrite_orm_django.backend.planning import reads
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from appwrite_orm_django.backend.connection import Compiler, Connection
     from appwrite_orm_django.cache.protocol import ReadPlan
-    from appwrite_orm_django.cache.service import QueryCache
+    from appwrite_orm_django.cache.service import Pinned, QueryCache
 
 
 Select = list[tuple[Any, tuple[str, tuple[()]], None]]
@@ -144,6 +145,7 @@ class PreparedRead(NamedTuple):
     tables: tuple[str]
     row: tuple[str, str] | None
     choice: Choice
+    pinned: Pinned | None
     plan: ReadPlan
 
 
@@ -190,6 +192,7 @@ class PreparedReads:
                 identity=identity,
                 timeout=known.choice.timeout,
                 max_age=known.choice.max_age,
+                pinned=known.pinned,
                 plan=plan,
             )
 
@@ -230,7 +233,17 @@ class PreparedReads:
             only_row(command),
         )
         tables = (command.table.table,)
-        plan = cache.core.keys.plan(text, tables, row)
+        values = pinned(cache.core.keys, command)
+        plan = cache.core.keys.plan(text, tables, row, pinned=values)
         return PreparedRead(
-            cache, settings.USE_TZ, zone, command, text, tables, row, compiler.cache_choice, plan
+            cache,
+            settings.USE_TZ,
+            zone,
+            command,
+            text,
+            tables,
+            row,
+            compiler.cache_choice,
+            values,
+            plan,
         )

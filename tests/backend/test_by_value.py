@@ -1,0 +1,403 @@
+"""Cache by value: which reads outlive which writes, and that none is ever older than a write that has returned."""
+
+import datetime
+import decimal
+import random
+import threading
+import uuid
+
+import pytest
+from django.apps import apps
+from django.db import connections, models, transaction
+from django.db.models import F, Q, Sum
+
+from appwrite_orm_django.backend import by_value
+from appwrite_orm_django.cache.control import batch, invalidate
+from appwrite_orm_django.client import rows
+from tests.library.models import Author, Book, Everything
+
+pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
+
+
+@pytest.fixture
+def cache_by(monkeypatch):
+    """Name the columns of a model for one test; Django's list of models is made anew."""
+
+    def name(model, *names):
+        monkeypatch.setattr(model, by_value.ATTRIBUTE, list(names), raising=False)
+        apps.clear_cache()
+
+    yield name
+    monkeypatch.undo()
+    apps.clear_cache()
+
+
+@pytest.fixture
+def authors(cache_by):
+    cache_by(Book, "author", "status", "title")
+    return [Author.objects.create(name=name) for name in ("Zola", "Hugo", "Sand")]
+
+
+def make(author, title, **values):
+    return Book.objects.create(title=title, author=author, **values)
+
+
+def of(author):
+    return list(Book.objects.filter(author=author).order_by("title"))
+
+
+def delete_by_key(book):
+    """Delete one row and nothing else, as ``delete()`` does where no other model refers to it."""
+    Book.objects.filter(pk=book.pk)._raw_delete("appwrite")
+
+
+READS = {
+    "exact": lambda author: Book.objects.filter(author=author),
+    "in": lambda author: Book.objects.filter(author__in=[author, 10**9]),
+    "with more": lambda author: Book.objects.filter(Q(pages__gt=1) | Q(title=""), author=author),
+    "ordered slice": lambda author: Book.objects.filter(author=author).order_by("-pages")[:2],
+    "excluded": lambda author: Book.objects.filter(author=author).exclude(title="x"),
+    "evaluated locally": lambda author: Book.objects.filter(author=author, title=F("blurb")),
+    "prefetched": lambda author: author.books.all(),
+    "select_related": lambda author: Book.objects.filter(author=author).select_related("author"),
+    "prepared": lambda author: Book.objects.filter(author=author).order_by("pages"),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_list_of_a_value_outlives_writes_of_other_values(authors, requests, name):
+    zola, hugo, _ = authors
+    make(zola, "Nana", pages=3)
+    other = make(hugo, "Ruy Blas", pages=2)
+    list(READS[name](zola))
+    other.pages = 7
+    other.save()
+    make(hugo, "Hernani")
+    delete_by_key(other)
+    requests.clear()
+    list(READS[name](zola))
+    assert not requests
+    make(zola, "Germinal", pages=4)
+    requests.clear()
+    assert len(READS[name](zola)) == len(READS[name](zola).nocache())
+    assert requests
+
+
+def test_counts_and_aggregates_outlive_writes_of_other_values(authors, requests):
+    zola, hugo, _ = authors
+    make(zola, "Nana", pages=3)
+    reads = [
+        lambda: Book.objects.filter(author=zola).count(),
+        lambda: Book.objects.filter(author=zola).exists(),
+        lambda: Book.objects.filter(author=zola).aggregate(Sum("pages")),
+    ]
+    before = [read() for read in reads]
+    make(hugo, "Hernani", pages=9)
+    requests.clear()
+    assert [read() for read in reads] == before
+    assert not requests
+    make(zola, "Germinal", pages=9)
+    assert [read() for read in reads] == [2, True, {"pages__sum": 12}]
+
+
+NOT_PINNED = {
+    "or": lambda author: Book.objects.filter(Q(author=author) | Q(pages=1)),
+    "not": lambda author: Book.objects.exclude(author=author),
+    "range": lambda author: Book.objects.filter(author__gte=author),
+    "another column": lambda author: Book.objects.filter(pages=3),
+    "everything": lambda author: Book.objects.all(),
+    "null": lambda author: Book.objects.filter(editor=None),
+    "the table twice": lambda author: Book.objects.filter(
+        author=author, pages__in=Book.objects.values("pages")
+    ),
+    "many values": lambda author: Book.objects.filter(
+        author__in=[author, *range(10**9, 10**9 + 30)]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOT_PINNED)
+def test_a_list_that_may_have_any_value_depends_on_the_table(authors, requests, name):
+    zola, hugo, _ = authors
+    make(zola, "Nana", pages=3)
+    list(NOT_PINNED[name](zola))
+    make(hugo, "Hernani", pages=3)
+    requests.clear()
+    assert list(NOT_PINNED[name](zola)) == list(NOT_PINNED[name](zola).nocache())
+    assert requests
+
+
+WRITES = {
+    "save": lambda book, to: (setattr(book, "author", to), book.save()),
+    "save of another column": lambda book, to: (setattr(book, "pages", 77), book.save()),
+    "update by key": lambda book, to: Book.objects.filter(pk=book.pk).update(author=to),
+    "increment": lambda book, to: Book.objects.filter(pk=book.pk).update(pages=F("pages") + 1),
+    "update": lambda book, to: Book.objects.filter(title=book.title).update(author=to),
+    "update from expression": lambda book, to: Book.objects.update(pages=F("pages") * 2 + 1),
+    "bulk_update": lambda book, to: (
+        setattr(book, "author", to),
+        Book.objects.bulk_update([book], ["author"]),
+    ),
+    "create": lambda book, to: make(book.author, "new"),
+    "bulk_create": lambda book, to: Book.objects.bulk_create(
+        [Book(title=f"new {n}", author=author) for n, author in enumerate((book.author, to))]
+    ),
+    "bulk_create with updates": lambda book, to: Book.objects.bulk_create(
+        [Book(pk=book.pk, title=book.title, author=to)],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["author"],
+    ),
+    "update_or_create": lambda book, to: Book.objects.update_or_create(
+        title=book.title, defaults={"author": to}
+    ),
+    "delete": lambda book, to: book.delete(),
+    "delete many": lambda book, to: Book.objects.filter(title=book.title).delete(),
+    "delete by key": lambda book, to: Book.objects.filter(pk=book.pk).delete(),
+    "in a block": lambda book, to: _in_a_block(book, to),
+    "in a batch": lambda book, to: _in_a_batch(book, to),
+    "by the client": lambda book, to: _by_the_client(book, to),
+}
+
+
+def _in_a_block(book, to):
+    with transaction.atomic("appwrite"):
+        book.author = to
+        book.save()
+        make(to, "in a block")
+
+
+def _in_a_batch(book, to):
+    with batch(using="appwrite"):
+        book.author = to
+        book.save()
+
+
+def _by_the_client(book, to):
+    connection = connections["appwrite"]
+    table = connection.table_ref("library_book")
+    row_id = by_value.codec_for(Book._meta.pk).encode(book.pk)
+    author = by_value.codec_for(Book._meta.get_field("author")).encode(to.pk)
+    rows.update_row(connection.transport, table, row_id, {"author_id": author})
+
+
+def everything(authors):
+    return [
+        *([book.pk, book.pages] for author in authors for book in of(author)),
+        *(Book.objects.filter(author=author).count() for author in authors),
+        *(list(Book.objects.filter(author=author).order_by("pk")[1:2]) for author in authors),
+        [book.pages for book in Book.objects.filter(title="Nana")],
+        [book.pages for book in Book.objects.filter(status="draft").order_by("pk")],
+    ]
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_every_write_is_seen_by_the_next_read(authors, name):
+    zola, hugo, _ = authors
+    book = make(zola, "Nana", pages=3)
+    make(zola, "Germinal", pages=4)
+    make(hugo, "Hernani", pages=5)
+    before = everything(authors)
+    assert everything(authors) == before
+    WRITES[name](book, hugo)
+    after = everything(authors)
+    assert after != before
+    invalidate(Book, using="appwrite")
+    assert everything(authors) == after
+    cache = connections["appwrite"].cache
+    row_id = by_value.codec_for(Book._meta.pk).encode(book.pk)
+    locks = cache.core.keys.values("library_book", row_id)._replace(begun="", unknown="")
+    assert not cache.core.store.get_many([key for key in locks if key])
+
+
+def test_a_row_that_moves_leaves_its_old_list(authors, requests):
+    zola, hugo, sand = authors
+    book = make(zola, "Nana")
+    of(zola), of(hugo), of(sand)
+    # The instance does not know the value that is replaced.
+    Book.objects.filter(pk=book.pk).update(author=hugo)
+    other = Book(pk=book.pk, title="Nana", author=sand)
+    other.save(force_update=True)
+    requests.clear()
+    assert (of(zola), of(hugo), of(sand)) == ([], [], [book])
+    assert len(requests) == 3
+
+
+def test_an_update_by_key_reads_the_row_and_an_insert_does_not(authors, requests):
+    book = make(authors[0], "Nana")
+    assert [record.method for record in requests][-1:] == ["POST"]
+    requests.clear()
+    book.pages = 5
+    book.save()
+    assert [record.method for record in requests] == ["GET", "PATCH"]
+    requests.clear()
+    delete_by_key(book)
+    assert [record.method for record in requests] == ["GET", "DELETE"]
+
+
+def test_a_row_that_another_client_has_moved_meanwhile_is_written_with_unknown_values(
+    authors, requests, monkeypatch
+):
+    zola, hugo, sand = authors
+    book = make(zola, "Nana")
+    of(zola), of(hugo), of(sand)
+    read = by_value._read
+
+    def read_and_move(connection, *args):
+        row = read(connection, *args)
+        monkeypatch.setattr(by_value, "_read", read)
+        # The other client tells nobody.
+        author = by_value.codec_for(Book._meta.get_field("author")).encode(hugo.pk)
+        connection.transport.call(
+            "PATCH", requests[-1].path + f"/{row['$id']}", params={"data": {"author_id": author}}
+        )
+        assert of(hugo) == [book] or not Book.objects.filter(author=hugo).is_cached()
+        return row
+
+    monkeypatch.setattr(by_value, "_read", read_and_move)
+    requests.clear()
+    Book.objects.filter(pk=book.pk).update(author=sand)
+    assert [record.status for record in requests if record.method == "PATCH"] == [200, 409, 200]
+    assert (of(zola), of(hugo), of(sand)) == ([], [], [book])
+
+
+def test_values_that_are_equal_for_the_server_share_a_token(cache_by, requests):
+    cache_by(Book, "title")
+    zola = Author.objects.create(name="Zola")
+    make(zola, "Été ")
+    before = list(Book.objects.filter(title="ete"))
+    make(Author.objects.create(name="Hugo"), "ÉTÉ")
+    requests.clear()
+    assert len(Book.objects.filter(title="ete")) == 2 * len(before)
+
+
+VALUES = {
+    "char": ("Ä", "b"),
+    "slug": ("a-b", "c"),
+    "integer": (-(2**40), 7),
+    "boolean": (True, False),
+    "decimal": (decimal.Decimal("1.50"), decimal.Decimal("1.5001")),
+    "long_decimal": (decimal.Decimal("12345678901234567890.5"), decimal.Decimal(0)),
+    "datetime": (
+        datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.timezone.utc),
+        datetime.datetime(2026, 3, 1, 12, 0, 0, 1000, tzinfo=datetime.timezone.utc),
+    ),
+    "date": (datetime.date(2026, 3, 1), datetime.date(2026, 3, 2)),
+    "uuid": (uuid.UUID(int=5), uuid.UUID(int=2**100)),
+    "enum": ("a", "b"),
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_values_of_every_type(cache_by, requests, name):
+    cache_by(Everything, name)
+    one, two = VALUES[name]
+    row = Everything.objects.create(**{name: one})
+    none = Everything.objects.create()
+
+    def seen():
+        return [list(Everything.objects.filter(**{name: value})) for value in (one, two)]
+
+    assert seen() == [[row], []]
+    none.char = "another"
+    none.save()
+    requests.clear()
+    assert seen() == [[row], []]
+    assert not requests
+    Everything.objects.filter(pk=row.pk).update(**{name: two})
+    assert seen() == [[], [row]]
+    Everything.objects.filter(pk=row.pk).update(**{name: None})
+    assert seen() == [[], []]
+    Everything.objects.filter(pk=row.pk).update(**{name: one})
+    assert seen() == [[row], []]
+
+
+def test_random_histories_are_never_stale(authors):
+    rng = random.Random(1)
+    books = [make(rng.choice(authors), f"t{n}") for n in range(5)]
+    for step in range(150):
+        book = rng.choice(books)
+        name = rng.choice([*list(WRITES)[:8], "in a block"])
+        book = Book.objects.nocache().filter(pk=book.pk).first()
+        if book is None or name in ("create", "in a block"):
+            made = make(rng.choice(authors), f"s{step}")
+            books.append(made)
+        else:
+            WRITES[name](book, rng.choice(authors))
+        seen = [of(author) for author in authors]
+        assert seen == [
+            list(Book.objects.nocache().filter(author=author).order_by("title"))
+            for author in authors
+        ]
+
+
+def test_threads_that_move_the_same_rows_leave_nothing_stale(authors):
+    books = [make(authors[0], f"t{n}") for n in range(2)]
+
+    def move(seed):
+        rng = random.Random(seed)
+        for _ in range(15):
+            book, author = rng.choice(books), rng.choice(authors)
+            Book.objects.filter(pk=book.pk).update(author=author)
+            of(rng.choice(authors))
+        connections.close_all()
+
+    threads = [threading.Thread(target=move, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for author in authors:
+        assert of(author) == list(Book.objects.nocache().filter(author=author).order_by("title"))
+
+
+def test_models_without_it_use_no_more_of_the_cache(requests):
+    cache = connections["appwrite"].cache
+    author = Author.objects.create(name="Zola")
+    with cache.write(rows=[("library_author", "x")]) as write:
+        assert write.keys == cache.core.keys.written([], [("library_author", "x")])
+        assert not write._claims
+    author.name = "Sand"
+    requests.clear()
+    author.save()
+    assert [record.method for record in requests] == ["PATCH"]
+
+
+@pytest.mark.parametrize(
+    ("names", "texts"),
+    [
+        (["author", "status"], []),
+        (["autor"], ["the model has no such field"]),
+        (["tags"], ["it has no column"]),
+        (["id"], ["a row with a given primary key is cached by itself"]),
+        (["created_at"], ["the server sets it"]),
+        ([7], ["the model has no such field"]),
+        ("author", ["is 'author'"]),
+        (["author"] * 9, ["names 9 columns"]),
+    ],
+)
+def test_the_check_refuses_what_has_no_comparable_column(monkeypatch, names, texts):
+    from appwrite_orm_django.checks.cache import check_models
+
+    monkeypatch.setattr(Book, by_value.ATTRIBUTE, names, raising=False)
+    messages = [one for one in check_models([apps.get_app_config("library")]) if one.obj is Book]
+    assert len(messages) == len(texts)
+    for message, text in zip(messages, texts, strict=True):
+        assert text in message.msg
+        assert message.id == "appwrite.E035"
+
+
+@pytest.mark.parametrize("name", ["json", "binary", "float", "time", "array"])
+def test_columns_without_exact_values_are_refused(name):
+    field = next((one for one in Everything._meta.fields if one.name == name), None)
+    if field is not None:
+        assert by_value.refusal(Everything, name)
+
+
+def test_an_element_of_an_array_has_no_token():
+    from tests.library.models import Lists
+
+    arrays = [one for one in Lists._meta.local_concrete_fields if hasattr(one, "base_field")]
+    assert arrays
+    assert all(by_value.refusal(Lists, one.name) for one in arrays)
+    assert isinstance(arrays[0], models.Field)

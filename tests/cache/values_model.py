@@ -1,0 +1,431 @@
+"""
+The model checker for tokens of values: rows move between values, and lists of some values are read.
+
+It plays the schedules of ``model`` over one table. A list must show each row as it was at, or after, the version that the reader has to
+see. So the checker looks for any choice of such versions that explains the whole answer: pages and counts are answers, too.
+
+The server stamps a write when it arrives, and may apply it later than one that arrived after it (``inverted``). It refuses a
+conditional write if the row has a later stamp than the one that was read. Other clients write without telling the cache. Without the
+condition, or against inverted stamps, a cache that has lost keys while a row was being written cannot know of its writer: the
+schedule then ends.
+"""
+
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from appwrite_orm_django.cache.protocol import (
+    Claimed,
+    Loaded,
+    LoadFailed,
+    Protocol,
+    ReadOptions,
+    ReadPlan,
+)
+
+from .model import (
+    ENTRY_TTL,
+    LOCK_TTL,
+    SPACE,
+    Chaos,
+    Step,
+    Violation,
+    World,
+    Write,
+    draw_chaos,
+)
+
+ROWS = ("c1", "c2", "c3")
+Value = str | None  # None: there is no such row
+State = dict[str, tuple[int, Value]]
+View = Callable[[State], bytes]
+
+
+def value_key(value: str) -> str:
+    return SPACE.value("c", "category", value)
+
+
+def _list(values: str, offset: int = 0, limit: int = 3) -> View:
+    def view(state: State) -> bytes:
+        rows = [n for n, row in enumerate(ROWS) if state[row][1] and state[row][1] in values]
+        return bytes(
+            byte for n in rows[offset : offset + limit] for byte in (n, state[ROWS[n]][0] % 256)
+        )
+
+    return view
+
+
+def _count(values: str) -> View:
+    return lambda state: bytes([len(_list(values)(state)) // 2])
+
+
+def _get(row: str) -> View:
+    return lambda state: bytes([state[row][0] % 256]) if state[row][1] else b""
+
+
+def _by_value(name: str, values: str, view: View) -> tuple[ReadPlan, View]:
+    return SPACE.plan(name, ["c"], pinned=("c", [value_key(one) for one in values])), view
+
+
+PLANS: list[tuple[ReadPlan, View]] = [
+    _by_value("x", "x", _list("x")),
+    _by_value("y", "y", _list("y")),
+    _by_value("z", "z", _list("z")),
+    _by_value("x page 1", "x", _list("x", 0, 1)),
+    _by_value("x page 2", "x", _list("x", 1, 1)),
+    _by_value("xy", "xy", _list("xy")),
+    _by_value("count y", "y", _count("y")),
+    (SPACE.plan("all", ["c"]), _list("xyz")),
+    (SPACE.plan("get", ["c"], ("c", "c1")), _get("c1")),
+]
+
+
+@dataclass(eq=False)
+class Change(Write):
+    """A request: what it makes of each row. "" keeps the value, None deletes the row."""
+
+    to: dict[str, Value] = field(default_factory=dict)
+    kind: str = "update"
+    since: int | None = None
+    stamp: int = 0
+
+
+class ValuesWorld(World):
+    """The world of one schedule."""
+
+    def __init__(self, protocol: type[Protocol], seed: int, chaos: Chaos) -> None:
+        super().__init__(protocol, seed, chaos)
+        self.is_conditional = self.random.random() < 0.5
+        self.is_inverted = not self.is_conditional or self.random.random() < 0.3
+        self.has_others = (
+            self.is_conditional and not self.is_inverted and self.random.random() < 0.5
+        )
+        # Few kinds of reads and writes in one schedule, so that they meet: most on one row.
+        self.by_value = self.random.sample(PLANS, self.random.randint(1, 2))
+        self.changes = self.random.choices(
+            ("update", "delete", "create", "all", "commit"), (8, 2, 2, 2, 2), k=3
+        )
+        self.values = self.random.choice(("xyz", "xyz", "xy"))
+        self.is_crowded = self.random.random() < 0.5
+        self.states: dict[str, list[Value]] = {
+            row: [self.random.choice(self.values)] for row in ROWS
+        }
+        self.server = dict.fromkeys(ROWS, 0)
+        self.returned = dict(self.server)
+        self.stamps = dict.fromkeys(ROWS, 0)
+        self.clock = 0
+        self.in_flight = 0
+        self.is_over = False
+        self.ways: dict[str, int] = {}
+
+    def count(self, way: str) -> None:
+        self.ways[way] = self.ways.get(way, 0) + 1
+
+    def lose(self, keys: list[str]) -> None:
+        super().lose(keys)
+        if self.in_flight and (self.is_inverted or not self.is_conditional):
+            self.is_over = True
+
+    # The server
+
+    def _next_stamp(self) -> int:
+        self.clock += 1
+        return self.clock
+
+    def apply(self, write: Write) -> None:
+        assert isinstance(write, Change)
+        if self._refusal(write):  # it comes late
+            return
+        stamp = write.stamp if self.is_inverted else self._next_stamp()
+        for row, value in write.to.items():
+            old = self.states[row][-1]
+            if old is None and write.kind != "create":
+                continue
+            self.states[row].append(old if value == "" else value)
+            self.server[row] = len(self.states[row]) - 1
+            self.stamps[row] = stamp
+            write.versions[row] = self.server[row]
+        write.applied_at = self.now
+        self.history.append(
+            f"@{self.now} applied {write.kind} "
+            + str({row: (n, self.states[row][n]) for row, n in write.versions.items()})
+        )
+
+    def _refusal(self, write: Change) -> str:
+        (row,) = write.rows if len(write.rows) == 1 else ("",)
+        if not row:
+            return ""
+        exists = self.states[row][-1] is not None
+        if exists is (write.kind == "create"):
+            return "refused"
+        late = write.since is not None and self.stamps[row] > write.since
+        return "conflict" if late else ""
+
+    # Actors
+
+    def reader(self, process: int, reads: int) -> Step:
+        protocol = self.protocol()
+        for _ in range(reads):
+            if self.is_over:
+                return
+            plan, view = self.random.choice(self.by_value)
+            least = self.floor()
+
+            def load(view: View = view) -> Step:
+                yield
+                body = view({row: (self.server[row], self.states[row][-1]) for row in ROWS})
+                yield
+                if self.random.randrange(1000) < self.chaos.failing:
+                    return LoadFailed()
+                return Loaded(body, body, 1.0, 0.0)
+
+            options = ReadOptions(
+                ENTRY_TTL,
+                fill=self.random.random() < 0.9,
+                early=(lambda _: self.random.random() < 0.2),
+                lease_above_s=0.5 if self.random.random() < 0.5 else None,
+                lease_ttl=3,
+                max_bytes=0 if self.random.random() < 0.05 else 1 << 20,
+            )
+            try:
+                reading = yield from self.run(protocol.read(plan, options), load, process)
+            except LoadFailed:
+                yield
+                continue
+            if self.is_over:
+                return
+            self.outcomes[reading.outcome] = self.outcomes.get(reading.outcome, 0) + 1
+            seen = (
+                bytes(reading.entry[18 + 8 * len(plan.tokens) :])
+                if reading.entry
+                else reading.loaded.value
+            )
+            self.history.append(
+                f"@{self.now} {process} {plan.entry[-4:]} {reading.outcome} {reading.reason} saw {list(seen)}"
+            )
+            if not self._explains(view, seen, least):
+                raise Violation(
+                    f"seed {self.seed} ({self.is_conditional=} {self.is_inverted=} {self.chaos}): "
+                    f"nothing from {least} to {self.server} explains {list(seen)}\n"
+                    + "\n".join(self.history[-40:])
+                )
+            yield
+
+    def _explains(self, view: View, seen: bytes, least: dict[str, int]) -> bool:
+        choices = (
+            [(n, self.states[row][n]) for n in range(self.server[row], least[row] - 1, -1)]
+            for row in ROWS
+        )
+        return any(
+            view(dict(zip(ROWS, chosen, strict=True))) == seen
+            for chosen in itertools.product(*choices)
+        )
+
+    def writer(self, name: str) -> Step:
+        protocol = self.protocol()
+        for _ in range(self.random.randint(1, 4)):
+            write = self._drawn()
+            self.writes.append(write)
+            self.history.append(f"@{self.now} {name} begins {write.kind} {write.to}")
+            self.in_flight += 1
+            try:
+                write_ = self._write_row if len(write.rows) == 1 else self._write_rows
+                yield from write_(protocol, name, write)
+            finally:
+                # A killed writer's request may still come.
+                self.in_flight -= write.closed
+
+    def _drawn(self) -> Change:
+        kind = self.random.choice(self.changes)
+        value = "" if self.random.random() < 0.15 else self.random.choice(self.values)
+        rows = self.random.choices(ROWS, (4, 1, 1) if self.is_crowded else None)
+        if kind == "commit":
+            rows = self.random.sample(ROWS, 2)
+        if kind == "create":
+            value = value or "x"
+        to: dict[str, Value] = dict.fromkeys(
+            ROWS if kind == "all" else rows, None if kind == "delete" else value
+        )
+        return Change(tuple(to), deadline=self.now + LOCK_TTL, to=to, kind=kind)
+
+    def _write_row(self, protocol: Protocol, name: str, write: Change) -> Step:
+        (row,) = write.rows
+        value = write.to[row]
+        at = SPACE.values("c", row)
+        keys = (*SPACE.written([], [("c", row)]), *([value_key(value)] if value else []))
+        stamp = None
+
+        def read() -> Step:
+            nonlocal stamp
+            if write.kind == "create":  # it succeeds only if there was no row
+                return []
+            yield
+            if self.random.randrange(1000) < self.chaos.failing:
+                return None
+            old, stamp = self.states[row][-1], self.stamps[row]
+            self.history.append(f"@{self.now} {name} read {row} {old}")
+            yield
+            return [value_key(old)] if old else []
+
+        begun_at = self.now
+        claimed = yield from self.run(protocol.begin_row(at, keys), read, -1)
+        if not claimed.stored:
+            write.closed = True
+            return
+        write.since = stamp if self.is_conditional and claimed.is_certain else None
+        end = yield from self._send(write)
+        if end == "conflict":
+            self.count("conflict")
+            claimed = yield from self.run(protocol.doubt(at, claimed), None, -1)
+            if claimed.stored:
+                again = Change(
+                    write.rows,
+                    deadline=write.deadline,
+                    to=write.to,
+                    kind=write.kind,
+                    unprotected=write.unprotected,
+                )
+                self.writes.append(again)
+                end, write = (yield from self._send(again)), again
+        self.count("certain" if claimed.is_certain else "unknown")
+        while not (
+            yield from self.run(
+                protocol.end_row(at, claimed, ambiguous=end == "ambiguous"), None, -1
+            )
+        ):
+            yield
+        self._note_returned(name, write, end)
+        yield from self._let_go(protocol, at, claimed, begun_at, end)
+
+    def _write_rows(self, protocol: Protocol, name: str, write: Change) -> Step:
+        begun_at = self.now
+        at = SPACE.values("c")
+        keys = (
+            SPACE.written(["c"])
+            if write.kind == "all"
+            else (*SPACE.written([], [("c", row) for row in write.rows]), at.unknown)
+        )
+        claimed = yield from self.run(protocol.begin_rows(at, keys), None, -1)
+        if not claimed.stored:
+            write.closed = True
+            return
+        end = yield from self._send(write)
+        settle = protocol.leave_open if end == "ambiguous" else protocol.settle
+        while not (yield from self.run(settle(claimed.keys), None, -1)):
+            yield
+        self._note_returned(name, write, end)
+        yield from self._let_go(protocol, at, claimed, begun_at, end)
+
+    def _note_returned(self, name: str, write: Change, end: str) -> None:
+        for row, version in write.versions.items() if write.known else ():
+            self.returned[row] = max(self.returned[row], version)
+        self.history.append(f"@{self.now} {name} returned {end}")
+
+    def _let_go(self, protocol, at, claimed: Claimed, begun_at: int, end: str) -> Step:
+        if claimed.token and end != "ambiguous" and not protocol.is_due(self.now - begun_at):
+            yield from self.run(protocol.release(at), None, -1)
+
+    def _send(self, write: Write) -> Step:
+        assert isinstance(write, Change)
+        yield
+        if self.now >= write.deadline:
+            write.closed = True
+            return "refused"
+        write.sent = True
+        write.stamp = self._next_stamp()
+        yield
+        throw = self.random.randrange(1000)
+        if throw < self.chaos.ambiguous:
+            return "ambiguous"
+        if write.applied_at is None and not write.closed:
+            write.closed = True
+            if refusal := self._refusal(write):
+                return refusal
+            if throw < self.chaos.ambiguous + self.chaos.refused:
+                return "refused"
+            self.apply(write)
+        yield
+        write.known = write.applied_at is not None
+        return "applied" if write.known else "refused"
+
+    def other_client(self) -> Step:
+        """Write without telling the cache, which hears of it afterwards, by a webhook."""
+        protocol = self.protocol()
+        for _ in range(self.random.randint(1, 3)):
+            for _ in range(self.random.randrange(10)):
+                yield
+            row = self.random.choice(ROWS)
+            write = Change(
+                (row,), deadline=self.now, to={row: self.random.choice("xyz")}, kind="other"
+            )
+            if not self._refusal(write):
+                self.apply(write)
+            yield
+            while not (yield from self.run(protocol.settle(SPACE.written(["c"])), None, -1)):
+                yield
+            for row, version in write.versions.items():
+                self.returned[row] = max(self.returned[row], version)
+
+    # The schedule
+
+    def play(self, *, writers: int = 4, readers: int = 3, steps: int = 1000) -> None:
+        actors: dict[str, Step] = {f"w{n}": self.writer(f"w{n}") for n in range(writers)}
+        if self.has_others:
+            actors["other"] = self.other_client()
+        actors |= {
+            f"r{n}": self.reader(max(0, n - 1), self.random.randint(8, 25)) for n in range(readers)
+        }
+        self._interleave(actors, steps)
+        for _ in range(LOCK_TTL + 1):
+            self._tick()
+            for _ in self.reader(7, 3):
+                pass
+
+    def _tick(self) -> None:
+        for write in self.writes:
+            if not write.closed and write.deadline <= self.now + 1:
+                write.closed = True
+                may = write.sent and write.applied_at is None and not self._refusal(write)
+                if may and self.random.random() < 0.7:
+                    self.apply(write)
+        self.now += 1
+
+
+def draw(seed: int) -> Chaos:
+    """Draw the troubles of a schedule: fewer than in ``model``, since more has to meet."""
+    throw = random.Random(-seed - 7)
+    chaos = draw_chaos(seed)
+    if throw.random() < 0.6:
+        chaos = replace(
+            chaos,
+            tick=throw.choice((5, 30)),
+            evict=0,
+            flush=0,
+            crash=0,
+            fault=0,
+            failing=0,
+            older=0,
+        )
+        chaos = replace(chaos, refused=0, ambiguous=0)
+    return chaos
+
+
+def draw_unanswered(seed: int) -> Chaos:
+    """Draw schedules in which many requests are not answered, and come late."""
+    return replace(draw(-seed), ambiguous=300, late=30, tick=30, evict=0, flush=0, older=0, fault=0)
+
+
+def check(
+    protocol: type[Protocol], seeds: range, draw: Callable[[int], Chaos] = draw
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Play one schedule per seed; return how often each outcome and each way to write was seen. Raises Violation."""
+    outcomes: dict[str, int] = {}
+    ways: dict[str, int] = {}
+    for seed in seeds:
+        world = ValuesWorld(protocol, seed, draw(seed))
+        world.play()
+        for total, part in ((outcomes, world.outcomes), (ways, world.ways)):
+            for name, count in part.items():
+                total[name] = total.get(name, 0) + count
+    return outcomes, ways
