@@ -91,6 +91,7 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
         Internal("django.db.models.sql.query.RawQuery", "`raw()`"),
         Internal("django.db.models.sql.InsertQuery", "the new rows of SQL that writes"),
         Internal("django.db.models.constants.OnConflict", "conflicts in `bulk_create()`"),
+        Internal("django.db.models.constants.LOOKUP_SEP", "names in expressions of constraints"),
         Internal("django.db.models.sql.constants.GET_ITERATOR_CHUNK_SIZE", "rows per chunk"),
         Internal("django.db.models.sql.constants.INNER", "joins"),
         Internal("django.db.models.sql.constants.LOUTER", "joins"),
@@ -196,6 +197,7 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
             "django.core.cache.backends.memcached.BaseMemcachedCache", "checks of cache settings"
         ),
         Internal("django.core.handlers.asgi.ASGIRequest", "whether a download may be streamed"),
+        Internal("django.template.defaultfilters.pluralize", "counts in what commands print"),
         Internal(
             "django.core.management.commands.migrate.Command",
             "`migrate`: Django's, except its output for databases on Appwrite",

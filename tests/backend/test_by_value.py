@@ -199,13 +199,13 @@ def test_every_write_is_seen_by_the_next_read(authors, name):
     make(hugo, "Hernani", pages=5)
     before = everything(authors)
     assert everything(authors) == before
+    row_id = by_value.codec_for(Book._meta.pk).encode(book.pk)
     WRITES[name](book, hugo)
     after = everything(authors)
     assert after != before
     invalidate(Book, using="appwrite")
     assert everything(authors) == after
     cache = connections["appwrite"].cache
-    row_id = by_value.codec_for(Book._meta.pk).encode(book.pk)
     locks = cache.core.keys.values("library_book", row_id)._replace(begun="", unknown="")
     assert not cache.core.store.get_many([key for key in locks if key])
 

@@ -247,12 +247,13 @@ class AnyEntryAfterTheLease(Protocol):
 
     def _await_lease(
         self, plan: ReadPlan, key: str, entry: bytes | None, options: ReadOptions
-    ) -> Generator[Operation, Any, tuple[bytes | None, bool]]:
+    ) -> Generator[Operation, Any, tuple[Reading | None, bool]]:
         if (yield Lease(key, options.lease_ttl)):
             return None, True
         yield Pause(0, options.lease_ttl)
         found = (yield GetMany((*plan.keys, key))) or {}
-        return found.get(plan.entry), False
+        there = found.get(plan.entry)
+        return None if there is None else Reading("hit", "joined", entry=there), False
 
 
 # Tokens of values
