@@ -37,7 +37,6 @@ from django.db.models import (
     UniqueConstraint,
     Window,
 )
-from django.db.models.constants import LOOKUP_SEP
 from django.db.models.constraints import BaseConstraint
 from django.db.models.expressions import (
     Col,
@@ -469,7 +468,7 @@ def _names_read(expression: Any) -> Iterator[str]:
         if isinstance(node, Q):
             names = sorted(node.referenced_base_fields)
         elif isinstance(node, F):
-            names = (node.name.partition(LOOKUP_SEP)[0],)  # type: ignore[attr-defined]  # not in the stubs
+            names = (node.name.partition("__")[0],)  # type: ignore[attr-defined]  # not in the stubs
         yield from (name for name in names if name != "pk")
 
 

@@ -5,7 +5,7 @@ from django.db import NotSupportedError
 from django.db.models import F, Min, Q, Window
 from django.db.models.functions import Lower, RowNumber, Upper
 
-from appwrite_orm_django.backend.execution.upserts import unique_value
+from appwrite_orm_django.backend.execution.violations import unique_value
 from appwrite_orm_django.testing import captured_requests
 from tests.differential import assert_same
 from tests.library.models import Author, Book

@@ -10,7 +10,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Concat
 from django.test.utils import isolate_apps
 
-from appwrite_orm_django.backend.execution import upserts
+from appwrite_orm_django.backend.execution import violations
 from appwrite_orm_django.backend.users import accounts
 from appwrite_orm_django.client.errors import AppwriteError, UniqueViolation
 from appwrite_orm_django.models import AppwriteModel
@@ -338,7 +338,7 @@ def test_a_user_is_told_what_they_may_know(ann, monkeypatch, owner, declared, bl
     diary_of(owner, "taken")
     mine = diary_of("ann", "mine")
     if declared:
-        monkeypatch.setattr(upserts, "declared", lambda connection, table: (("text",),))
+        monkeypatch.setattr(violations, "declared", lambda connection, table: (("text",),))
     known = (("text",), f"Row {Diary.objects.get(text='taken').pk} already has 'taken'.")
     for write in (
         lambda: Diary.objects.create(text="taken"),

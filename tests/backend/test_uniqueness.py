@@ -2,7 +2,7 @@
 
 import pytest
 
-from appwrite_orm_django.backend.execution.upserts import conditions_for, unique_value
+from appwrite_orm_django.backend.execution.violations import conditions_for, unique_value
 from appwrite_orm_django.client import queries
 from appwrite_orm_django.engines import MARIADB, POSTGRESQL
 

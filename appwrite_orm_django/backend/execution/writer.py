@@ -38,9 +38,10 @@ from appwrite_orm_django.backend.execution import (
     races,
     retries,
     upserts,
+    violations,
 )
 from appwrite_orm_django.backend.execution.parts import Parts
-from appwrite_orm_django.backend.execution.upserts import Change
+from appwrite_orm_django.backend.execution.violations import Change
 from appwrite_orm_django.backend.transactions import order
 from appwrite_orm_django.backend.transactions.log import Log, Operation
 from appwrite_orm_django.backend.transactions.staging import BATCH
@@ -214,7 +215,7 @@ class Writer:
             try:
                 made = self._create_retrying_ids(table, new)
             except UniqueViolation as error:
-                upserts.explain(self.connection, error, table, Change(created=new))
+                violations.explain(self.connection, error, table, Change(created=new))
                 raise
             if made is not None:
                 return made
@@ -295,7 +296,7 @@ class Writer:
             try:
                 made = self.create_together(table, new) if new else []
             except UniqueViolation:
-                taken = upserts.conflicting(self.connection.reader, table, command.unique, new)
+                taken = violations.conflicting(self.connection.reader, table, command.unique, new)
                 if not taken and not any(row.id_is_ours for row in new):
                     break  # another spelling of an id, which cannot be looked up everywhere
                 new = tuple(row.with_another_id() for row in new if id(row) not in taken)
@@ -351,7 +352,7 @@ class Writer:
                 with parts.part(len(second)):
                     row = self._patched(table, row_id, second, None, None)
         except UniqueViolation as error:
-            upserts.explain(self.connection, error, table, Change(changed={row_id: columns}))
+            violations.explain(self.connection, error, table, Change(changed={row_id: columns}))
             raise
         return row
 
@@ -445,7 +446,7 @@ class Writer:
             type=error.type, code=error.code, message=error.message, request=error.request
         )
         with suppress(DatabaseError):
-            upserts.explain(self.connection, violation, table, change())
+            violations.explain(self.connection, violation, table, change())
         if violation.columns:
             raise violation from error
 
@@ -498,7 +499,7 @@ class Writer:
         """
         change = Change(added={row_id: amounts})
         if isinstance(error, UniqueViolation):
-            upserts.explain(self.connection, error, table, change)
+            violations.explain(self.connection, error, table, change)
         elif error.code == 500:
             self._raise_violation(error, table, lambda: change)
 

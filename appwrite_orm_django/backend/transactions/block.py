@@ -27,7 +27,7 @@ from appwrite_orm_django.backend.commands import (
     WriteResult,
 )
 from appwrite_orm_django.backend.evaluation.commands import Fetch
-from appwrite_orm_django.backend.execution import increments, upserts
+from appwrite_orm_django.backend.execution import increments, upserts, violations
 from appwrite_orm_django.backend.execution.parts import Parts
 from appwrite_orm_django.backend.transactions import commit, order, staging, versions
 from appwrite_orm_django.backend.transactions.index import Held
@@ -332,7 +332,7 @@ class Transaction:
         new, reader = command.rows, self.connection.reader
         if command.ignore_conflicts:
             with self.blindly():
-                taken = upserts.conflicting(reader, command.table, command.unique, new)
+                taken = violations.conflicting(reader, command.table, command.unique, new)
             for row in new:
                 if id(row) not in taken:
                     ignored = command.unique if row.id_is_ours else ((ROW_ID,), *command.unique)
@@ -340,7 +340,7 @@ class Transaction:
             return WriteResult(len(new) - len(taken))
         if self.connection.in_savepoint:
             with self.blindly():
-                taken = upserts.conflicting(reader, command.table, command.unique, new)
+                taken = violations.conflicting(reader, command.table, command.unique, new)
             if taken:
                 raise next(iter(taken.values())).error(command.table)
         return WriteResult.of(
@@ -388,7 +388,7 @@ class Transaction:
         with self.blindly():
             before = {row[ROW_ID].lower(): row for row in self._current(table, list(changes))}
             after = {row_id: {**row, **by_id[row_id]} for row_id, row in before.items()}
-            clash = upserts.violation(
+            clash = violations.violation(
                 self.connection.reader,
                 table,
                 concerned,

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from django.db import DatabaseError, NotSupportedError, OperationalError
 
 from appwrite_orm_django.backend.commands import Condition, Membership, NewRow, Unique, UpdateRows
-from appwrite_orm_django.backend.execution import retries, upserts
+from appwrite_orm_django.backend.execution import retries, violations
 from appwrite_orm_django.backend.execution.increments import add
 from appwrite_orm_django.backend.execution.parts import NOTHING_WRITTEN
 from appwrite_orm_django.backend.execution.writer import refuse_moments
@@ -232,8 +232,8 @@ def explain(connection: Connection, error: UniqueViolation, folded: Collection[O
             if one.action == "increment":
                 added.setdefault(one.row_id, {}).update(one.data)
         deleted = [one.row_id for one in of_table if one.action == "delete"]
-        change = upserts.Change(created, changed, added, deleted)
-        upserts.explain(connection, error, table, change, NOTHING_WRITTEN)
+        change = violations.Change(created, changed, added, deleted)
+        violations.explain(connection, error, table, change, NOTHING_WRITTEN)
 
 
 def _without_what_exists(block: Block, folded: list[Operation]) -> list[Operation]:
@@ -250,7 +250,7 @@ def _without_what_exists(block: Block, folded: list[Operation]) -> list[Operatio
                 for operation in operations
             ]
             unique = tuple(columns for columns in ignored if columns != (ROW_ID,))
-            taken = upserts.conflicting(block.connection.reader, table, unique, new)
+            taken = violations.conflicting(block.connection.reader, table, unique, new)
             existing.update(key_of(table, row.row_id) for row in new if id(row) in taken)
     return [
         operation

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from django.db import DatabaseError
 
-from appwrite_orm_django.backend.execution import upserts
-from appwrite_orm_django.backend.execution.upserts import Clash, unique_value
+from appwrite_orm_django.backend.execution import violations
+from appwrite_orm_django.backend.execution.violations import Clash, unique_value
 from appwrite_orm_django.backend.transactions.log import Operation, RowState, add, key_of
 from appwrite_orm_django.backend.values import ROW_ID
 
@@ -126,7 +126,7 @@ class _Changes:
         self._reader, self._engine = connection.reader, connection.engine
         self._table, self._operations = table, operations
         written = {column for operation in operations for column in operation.data}
-        self._unique = upserts.all_unique(connection, table, written)
+        self._unique = violations.all_unique(connection, table, written)
         committed = {one.row_id for one in operations if one.action != "create"}
         self._before: dict[str, Row | None] = {
             row[ROW_ID].lower(): row for row in self._reader.rows_by_id(table, sorted(committed))
@@ -152,7 +152,7 @@ class _Changes:
                 if row is None or value is None:
                     continue
                 if (holder := holders.get((columns, value))) is not None:
-                    return upserts.clash_of(columns, row, row[ROW_ID], holder)
+                    return violations.clash_of(columns, row, row[ROW_ID], holder)
                 held[columns, row_id], holders[columns, value] = value, row_id
         return self._clash_with_others()
 
@@ -168,11 +168,11 @@ class _Changes:
                 for row in passing
                 if (value := unique_value(columns, row, self._engine)) is not None
             }
-            for other in upserts.rows_like(self._reader, self._table, columns, images.values()):
+            for other in violations.rows_like(self._reader, self._table, columns, images.values()):
                 value = unique_value(columns, other, self._engine)
                 row = None if value is None else images.get(value)
                 if row is not None and other[ROW_ID].lower() not in changed:
-                    return upserts.clash_of(columns, row, row[ROW_ID], other[ROW_ID])
+                    return violations.clash_of(columns, row, row[ROW_ID], other[ROW_ID])
         return None
 
     def first(self) -> dict[str, set[str]]:
@@ -221,7 +221,7 @@ def exchange(unique: Unique, before: Rows, after: Rows, engine: Engine) -> Clash
         for row_id, holders in first.items():
             row = after[row_id]
             if row is not None:
-                return upserts.clash_of(columns, row, row[ROW_ID], min(holders))
+                return violations.clash_of(columns, row, row[ROW_ID], min(holders))
     return None
 
 
