@@ -393,7 +393,7 @@ class Protocol:
             return Reading("hit", entry=entry)
         entry = found.get(plan.entry)
         values = tuple(map(found.get, plan.tokens))
-        recent = self._recent(entry, options)
+        recent = None if early else self._recent(entry, options)
         if recent is not None and not self._may_replace(recent, values, options):
             return Reading("stale", "max_age", entry=recent)
 

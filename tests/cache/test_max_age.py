@@ -162,6 +162,15 @@ def test_an_entry_is_not_served_beyond_its_timeout(script, clock, open_cache, lo
     assert cache.read("list", ["product"], load, max_age=60) == clock.now
 
 
+def test_a_fresh_entry_near_its_end_is_no_stale_one(cache, clock, load):
+    cache.read("list", ["product"], load, timeout=3)
+    cache.core.early = lambda header: True
+    clock.now += 1
+    with observe_reads() as events:
+        assert cache.read("list", ["product"], load, max_age=60) == clock.now
+    assert (events[0].outcome, events[0].reason) == ("miss", "early")
+
+
 # Who loads
 
 
