@@ -88,6 +88,7 @@ INTERNAL = {
     "changes.realtime",
     "changes.webhook_setup",
     "contrib.exports",
+    "contrib.page_tags",
     "contrib.admin",
 }
 # Rooms whose modules are public, and rooms of which only a part is: what their __init__ names.
