@@ -50,6 +50,7 @@ def pytest_configure():
     values = {{}}
     exec('''{SETTINGS}''', values)
     settings.configure(**{{key: value for key, value in values.items() if key.isupper()}})
+    settings.INSTALLED_APPS += ("django.contrib.sessions",)
 """
 
 

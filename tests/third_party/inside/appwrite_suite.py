@@ -21,6 +21,7 @@ from django.utils.module_loading import import_string
 
 DATABASE = os.environ["SUITE_DATABASE"]
 OUTCOMES = Path(os.environ["SUITE_OUTCOMES"])
+LIBRARY = "appwrite_orm_django"
 KEPT = ("ATOMIC_REQUESTS", "AUTOCOMMIT", "TIME_ZONE")
 
 
@@ -53,8 +54,8 @@ def _engine(alias: str) -> dict[str, Any]:
 
 
 def installed(apps: Sequence[str]) -> Sequence[str]:
-    """Return a suite's apps, with the library's before them."""
-    ours = () if DATABASE == "sqlite" else ("appwrite_orm_django",)
+    """Return a suite's apps, with the library's before them; suites may add apps later."""
+    ours = () if DATABASE == "sqlite" or LIBRARY in apps else (LIBRARY,)
     # Of the same type: suites add to it.
     return type(apps)([*ours, *apps])  # type: ignore[call-arg]  # a list or a tuple
 
