@@ -6,8 +6,6 @@ from typing import Any, NamedTuple, TypeAlias
 # The values of a lease.
 HELD, GIVEN_UP = 1, 2
 
-# Operations
-
 
 class GetMany(NamedTuple):
     """
