@@ -12,7 +12,7 @@ from appwrite_orm_django.cache.single_flight import Flight
 
 from . import entries
 from .core import Core
-from .protocol import (
+from .operations import (
     Bump,
     Claim,
     Drop,

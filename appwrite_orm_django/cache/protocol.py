@@ -28,162 +28,32 @@ import secrets
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import reduce
 from operator import xor
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple
 
 from . import entries
+from .operations import (
+    GIVEN_UP,
+    Bump,
+    Claim,
+    Drop,
+    Fill,
+    GetMany,
+    Join,
+    Lease,
+    Load,
+    Loaded,
+    LoadFailed,
+    Mint,
+    Operation,
+    Pause,
+    ReadRow,
+    Release,
+)
 
 #: Part of every key. A release that changes the meaning of tokens must change it; then writes of
 #: one release are not seen by the other.
 VERSION = 2
 
-# The values of a lease.
-HELD, GIVEN_UP = 1, 2
-
-# Operations
-
-
-class GetMany(NamedTuple):
-    """
-    Read these keys in one round trip. The answer is a dict of those present, or None on failure.
-
-    The first ``tokens`` of the keys are keys of tokens. A store that can do so in the same round
-    trip may, before it reads, *add* a token with a life of ``token_ttl`` under each of those that
-    is absent, by one atomic ``add`` each.
-    """
-
-    keys: Sequence[str]
-    tokens: int = 0
-
-
-class Bump(NamedTuple):
-    """
-    Store these tokens unconditionally. The answer is True only if they are known to be stored.
-
-    ``urgent``: try even if the cache failed a moment ago.
-    """
-
-    tokens: Mapping[str, int]
-    timeout: float
-    urgent: bool = False
-
-
-class Mint(NamedTuple):
-    """
-    Store tokens where there are none.
-
-    With ``only_if_absent`` (always a single token) the store must use one atomic ``add``. The
-    answer is whether it was stored, or None to look again: another thread of this process has
-    minted one since the keys were read, or looking mints it.
-    """
-
-    tokens: Mapping[str, int]
-    timeout: float
-    only_if_absent: bool
-
-
-class Fill(NamedTuple):
-    """Store an entry and the marks of its tables. The answer is whether it was stored."""
-
-    items: Mapping[str, int | bytes]
-    timeout: float
-
-
-class Lease(NamedTuple):
-    """
-    Request the lease to load for so many seconds, by an atomic ``add`` of ``HELD``.
-
-    False only if another process holds it.
-    """
-
-    key: str
-    life_s: float
-
-
-class Release(NamedTuple):
-    """
-    Tell the readers that wait for a lease to load by themselves: set it to ``GIVEN_UP``, briefly.
-
-    There will be no entry, because the load failed or its result is not stored.
-    """
-
-    key: str
-
-
-class Drop(NamedTuple):
-    """Delete an entry that no later one will replace."""
-
-    key: str
-
-
-class Claim(NamedTuple):
-    """
-    Claim a lock by one atomic ``add`` of this token.
-
-    The answer is True only if the lock was free and is known to be stored.
-    """
-
-    key: str
-    token: int
-    life_s: float
-
-
-class ReadRow(NamedTuple):
-    """
-    Read the row that is about to be written from Appwrite.
-
-    The answer holds the keys of the tokens of its values, or is None if they cannot be known.
-    """
-
-
-class Pause(NamedTuple):
-    """
-    Wait a little, longer with each attempt.
-
-    The answer is False when ``limit_s`` have passed since the first.
-    """
-
-    attempt: int
-    limit_s: float
-
-
-class Join(NamedTuple):
-    """
-    Join a load of this entry under exactly these tokens in this process, in flight or just over.
-
-    The answer is its ``Loaded``, after waiting for it, or None if this reader has to load.
-    """
-
-    entry: str
-    tokens: tuple[int, ...]
-
-
-class Load(NamedTuple):
-    """Read from Appwrite. The answer is a ``Loaded``, with a body if ``sealed``."""
-
-    sealed: bool
-
-
-class LoadFailed(Exception):
-    """Thrown into the program at ``Load``: the load has raised, and so will the read."""
-
-
-class Loaded(NamedTuple):
-    """
-    The result of a load.
-
-    Holds the value for the caller, its encoded body (None if it cannot be encoded), the seconds
-    that the load took, and the Unix time.
-    """
-
-    value: Any
-    body: bytes | None
-    seconds: float
-    at: float
-
-
-Operation: TypeAlias = (
-    GetMany | Bump | Mint | Fill | Lease | Release | Drop | Claim | ReadRow | Pause | Join | Load
-)
 Outcome = Literal["hit", "miss", "bypass", "stale"]
 Reason = Literal["", "down", "writing", "raced", "joined", "early", "max_age"]
 

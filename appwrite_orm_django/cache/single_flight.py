@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeAlias
 
-from appwrite_orm_django.cache.protocol import Loaded
+from appwrite_orm_django.cache.operations import Loaded
 
 Key: TypeAlias = tuple[str, tuple[int, ...]]
 Flight: TypeAlias = Future[Loaded | None]

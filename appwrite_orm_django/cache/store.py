@@ -28,7 +28,8 @@ from appwrite_orm_django.cache.redis_cluster import SlotMoving
 from appwrite_orm_django.cache.redis_commands import RedisBackends, RedisCommands
 from appwrite_orm_django.cache.redis_links import NotAClusterClient, PoolExhausted, Unsettled
 
-from .protocol import GIVEN_UP, HELD, Mint, random_token
+from .operations import GIVEN_UP, HELD, Mint
+from .protocol import random_token
 
 logger = logging.getLogger("appwrite_orm_django.cache")
 

@@ -14,7 +14,8 @@ from .core import Core
 from .driver import drive
 from .exceptions import IntentNotStored, InvalidationNotStored
 from .keys import fold
-from .protocol import Claimed, Operation, ValueKeys
+from .operations import Operation
+from .protocol import Claimed, ValueKeys
 from .statistics import Source
 
 Row: TypeAlias = tuple[str, str]

@@ -21,10 +21,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from appwrite_orm_django.cache.keys import KeySpace
-from appwrite_orm_django.cache.protocol import (
+from appwrite_orm_django.cache.operations import (
     GIVEN_UP,
     HELD,
-    AgeBound,
     Bump,
     Claim,
     Drop,
@@ -38,12 +37,10 @@ from appwrite_orm_django.cache.protocol import (
     Mint,
     Operation,
     Pause,
-    Protocol,
-    ReadOptions,
-    ReadPlan,
     ReadRow,
     Release,
 )
+from appwrite_orm_django.cache.protocol import AgeBound, Protocol, ReadOptions, ReadPlan
 from appwrite_orm_django.cache.redis_commands import translated
 
 LOCK_TTL = 4

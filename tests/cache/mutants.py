@@ -5,10 +5,8 @@ from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
 from appwrite_orm_django.cache import entries
-from appwrite_orm_django.cache.protocol import (
-    AgeBound,
+from appwrite_orm_django.cache.operations import (
     Bump,
-    Claimed,
     Drop,
     GetMany,
     Lease,
@@ -16,11 +14,15 @@ from appwrite_orm_django.cache.protocol import (
     Mint,
     Operation,
     Pause,
+    ReadRow,
+)
+from appwrite_orm_django.cache.protocol import (
+    AgeBound,
+    Claimed,
     Protocol,
     Reading,
     ReadOptions,
     ReadPlan,
-    ReadRow,
     ValueKeys,
     is_token,
 )

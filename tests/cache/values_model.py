@@ -15,14 +15,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from appwrite_orm_django.cache.protocol import (
-    Claimed,
-    Loaded,
-    LoadFailed,
-    Protocol,
-    ReadOptions,
-    ReadPlan,
-)
+from appwrite_orm_django.cache.operations import Loaded, LoadFailed
+from appwrite_orm_django.cache.protocol import Claimed, Protocol, ReadOptions, ReadPlan
 
 from .model import (
     ENTRY_TTL,
