@@ -13,6 +13,7 @@ from django.db import IntegrityError, NotSupportedError, connections, models, tr
 from django.db.models import F
 from django.test.utils import isolate_apps
 
+from appwrite_orm_django.backend.evaluation import raw
 from appwrite_orm_django.backend.keys import primary_key_of
 from appwrite_orm_django.backend.values import column_key
 from appwrite_orm_django.client import rows
@@ -478,3 +479,28 @@ def test_an_import_derives_the_ids_anew(tmp_path, monkeypatch):
     assert Spot.objects.get(pk="Ęx/").visits == 4
     assert Fellow.objects.get(pk=("a", 1)).points == 0
     assert Spot.objects.count() == Fellow.objects.count() == 1
+
+
+def test_sql_writes_find_rows_by_their_keys(monkeypatch):
+    monkeypatch.setattr(raw.apps, "get_models", lambda **_: MODELS)
+    Spot.objects.bulk_create([Spot(pk="a b", visits=1), Spot(pk="c d", visits=2), Spot(pk="plain")])
+    members(("a b", 1))
+    with connections["appwrite"].cursor() as cursor:
+        cursor.execute("UPDATE library_spot SET visits = visits + 5 WHERE path <> 'plain'")
+        assert cursor.rowcount == 2
+        assert dict(Spot.objects.values_list("pk", "visits")) == {"a b": 6, "c d": 7, "plain": 0}
+        cursor.execute("DELETE FROM library_spot WHERE visits = 6")
+        assert cursor.rowcount == 1
+        assert set(Spot.objects.values_list("pk", flat=True)) == {"c d", "plain"}
+        cursor.execute("INSERT INTO library_spot (path, visits) VALUES ('e f', 3)")
+        cursor.execute(
+            "INSERT INTO library_fellow (club, number, name, points) VALUES ('z', 3, '', 4)"
+        )
+        assert Spot.objects.get(pk="e f").visits == 3
+        with pytest.raises(NotSupportedError, match="Appwrite cannot change the id"):
+            cursor.execute("UPDATE library_spot SET path = 'x' WHERE path = 'c d'")
+        for sql in ("UPDATE library_fellow SET points = 1", "DELETE FROM library_fellow"):
+            with pytest.raises(NotSupportedError, match="composite primary key"):
+                cursor.execute(sql)
+    assert Fellow.objects.get(pk=("a b", 1)).points == 0
+    assert Fellow.objects.get(pk=("z", 3)).points == 4

@@ -35,6 +35,7 @@ from appwrite_orm_django.backend.evaluation.database import LocalDatabase
 from appwrite_orm_django.backend.evaluation.names import as_written, words_of
 from appwrite_orm_django.backend.evaluation.run import Program, Run
 from appwrite_orm_django.backend.evaluation.tables import LEFT_OUT, quoted
+from appwrite_orm_django.backend.keys import primary_key_of
 from appwrite_orm_django.backend.planning.writes import (
     PreparedValue,
     is_prepared,
@@ -43,7 +44,6 @@ from appwrite_orm_django.backend.planning.writes import (
 )
 from appwrite_orm_django.backend.values import (
     ROW_ID,
-    codec_for,
     column_key,
     storage_field,
     table_id,
@@ -125,6 +125,12 @@ class _Statement:
         ]
         self.outcome = Outcome()
         self._has_run = False
+        self._key = primary_key_of(self.model)
+        if action != "insert" and len(self._key.fields) > 1:
+            raise NotSupportedError(
+                f"{self.table.table}: SQL can insert rows with a composite primary key, but not "
+                "change or delete them.\nUse update() or delete() of a queryset."
+            )
 
     @classmethod
     def of(cls, sql: str, params: Any, connection: Connection) -> _Statement | None:
@@ -172,6 +178,10 @@ class _Statement:
                 for row in changes
             ]
 
+    def _row_id(self, value: Any) -> str:
+        """Return the row id for a value of the primary key."""
+        return self._key.row_id(value, self.connection.engine)
+
     def _computed(self) -> Computed:
         return Computed(self.query, self._changes)
 
@@ -183,7 +193,7 @@ class _Statement:
         command = UpdateFromQuery(
             self.table,
             self._computed(),
-            codec_for(self.model._meta.pk).encode,
+            self._row_id,
             self._wires,
             unique=unique_columns(self.model),
             model=self.model,
@@ -207,7 +217,7 @@ class _Statement:
     # Delete
 
     def _delete(self) -> None:
-        keys = ValuesOf(self._computed(), codec_for(self.model._meta.pk).encode)
+        keys = ValuesOf(self._computed(), self._row_id)
         condition = Condition((), (Membership(ROW_ID, keys),))
         result = self.connection.write(DeleteRows(self.table, condition, model=self.model))
         self.outcome.count = result.count
@@ -226,8 +236,7 @@ class _Statement:
             return
         query.insert_values(self.fields, objects, raw=True)
         compiler = query.get_compiler(using=self.connection.alias)
-        pk = self.model._meta.pk
-        rows = compiler.execute_sql([pk])
+        rows = compiler.execute_sql(list(self._key.fields))
         key = rows[-1][0] if rows else None
         self.outcome.lastrowid = key if isinstance(key, int) else None
 
@@ -356,7 +365,8 @@ class _WritingRun(Run):
         table, written = quoted(self.tables[self._target].name), quoted(_WRITTEN)
         action = self._statement.action
         columns = [quoted(unquoted(one.column)) for one in self._statement.fields]  # type: ignore[arg-type]  # concrete fields have a column
-        pk = quoted(unquoted(self._statement.model._meta.pk.column))
+        # An insert notes no key, and those of several columns can only be inserted.
+        pk = "" if action == "insert" else quoted(unquoted(self._statement.model._meta.pk.column))
         noted = [pk] if action == "delete" else columns if action == "update" else []
         names = ["number", *(f"c{position}" for position in range(len(noted)))]
         side = "NEW" if action == "insert" else "OLD"
