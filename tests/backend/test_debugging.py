@@ -72,7 +72,7 @@ def test_the_log_shows_joins(each_level, zola):
         ),
         "2.x": (
             'LIST library_book ("title", ',
-            " INNER JOIN library_country AS t2 ON t1.country_id = t2.$id",
+            " INNER JOIN library_country AS t2 ON t1.country_id = t2.code",
             ' WHERE equal(t2.name, "France") ORDER BY $sequence',
         ),
     }[each_level]
