@@ -42,10 +42,12 @@ pass here as well. The others have a reason below (*explained*) or have not been
 Django {version}, feature level 1.9, MariaDB.
 """
 _NO_TESTS = """\
+Of django-allauth, the tests of `allauth.account` are run, and of wagtail those of the page model.
+
 The source distributions of django-taggit, django-mptt and django-polymorphic hold no tests. Those of
 django-money, django-oauth-toolkit and django-waffle hold tests without the settings or models that
-these need. `python -m tests.third_party --together` installs all of these
-packages in one project, and runs `check` and `migrate` there.
+these need. `python -m tests.third_party --together` installs all of these packages in one project,
+and runs `check` and `migrate` there.
 """
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "third-party.md"
 COLUMNS = (
