@@ -65,8 +65,9 @@ def test_floats_of_all_digits_that_another_client_has_written(level, place):
         rows.create_row(
             connection.transport, table, f"r{number}", {"float": value, "char": str(number)}
         )
+    keeps_all = level == "2.x" or connection.engine.name == "mongodb"
     held = [
-        float(f"{value:.{17 if level == '2.x' else 14}g}")
+        float(f"{value:.{17 if keeps_all else 14}g}")
         for value in (0.1 + 0.2, 1 / 3, 2.718281828459045)
     ]
 

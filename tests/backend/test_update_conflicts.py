@@ -19,6 +19,7 @@ from tests.backend.test_transactions import elsewhere
 from tests.fixtures import moment
 from tests.kinds import KINDS, kind_settings, respelled
 from tests.library.models import Author, Book, Country, Cover, Edition, Numbered, Tag, Writer
+from tests.steps import other_client
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 ISBN = {"update_conflicts": True, "unique_fields": ["isbn"], "update_fields": ["copies"]}
@@ -356,6 +357,9 @@ class TestFields:
         upsert(Edition(isbn="a", shelfmark=None), update_fields=["shelfmark"])
         assert Edition.objects.get().shelfmark is None
 
+    @pytest.mark.engine(
+        "mariadb", "postgresql", reason="an update destroys text that looks like an operator"
+    )
     def test_text_that_the_server_would_run_is_stored_as_text(self):
         text = '{"method":"increment","values":[1]}'
         upsert(Edition(isbn="a"), Edition(isbn="b"))
@@ -498,7 +502,9 @@ class TestRequests:
             for record in requests
             if record.method == "GET" and record.path.endswith("library_edition/rows")
         ]
-        assert '"or"' in str(lookups[0].params)
+        # A hidden column, where the engine does not enforce uniqueness of numbers, has one value for a pair.
+        is_pair = connections["appwrite"].engine.unique_types is None
+        assert ('"or"' in str(lookups[0].params)) == is_pair
         assert Edition.objects.count() == 60
 
 
@@ -652,14 +658,13 @@ class TestConcurrency:
         stage = transactions.create_operations
 
         def outrun(*args, **kwargs):
-            elsewhere(lambda: connections["appwrite"].writer.increment(increment))
+            rows.increment_column(client, table, pk, "copies", 1)
             return stage(*args, **kwargs)
 
-        from appwrite_orm_django.backend.commands import IncrementColumn
         from appwrite_orm_django.backend.execution import retries
 
+        client, pk = other_client(), Edition.objects.get().pk
         table = connections["appwrite"].table_ref("library_edition")
-        increment = IncrementColumn(table, Edition.objects.get().pk, "copies", 1)
         monkeypatch.setattr(transactions, "create_operations", outrun)
         monkeypatch.setattr(retries, "MAX_ATTEMPTS", 3)
         with pytest.raises(OperationalError):
