@@ -197,6 +197,7 @@ def test_every_write_is_seen_by_the_next_read(authors, name):
     book = make(zola, "Nana", pages=3)
     make(zola, "Germinal", pages=4)
     make(hugo, "Hernani", pages=5)
+    row_id = by_value.codec_for(Book._meta.pk).encode(book.pk)
     before = everything(authors)
     assert everything(authors) == before
     row_id = by_value.codec_for(Book._meta.pk).encode(book.pk)
