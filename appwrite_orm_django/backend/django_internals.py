@@ -91,7 +91,6 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
         Internal("django.db.models.sql.query.RawQuery", "`raw()`"),
         Internal("django.db.models.sql.InsertQuery", "the new rows of SQL that writes"),
         Internal("django.db.models.constants.OnConflict", "conflicts in `bulk_create()`"),
-        Internal("django.db.models.constants.LOOKUP_SEP", "names in expressions of constraints"),
         Internal("django.db.models.sql.constants.GET_ITERATOR_CHUNK_SIZE", "rows per chunk"),
         Internal("django.db.models.sql.constants.INNER", "joins"),
         Internal("django.db.models.sql.constants.LOUTER", "joins"),
