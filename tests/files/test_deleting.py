@@ -113,11 +113,22 @@ def test_an_outdated_object_that_is_saved_for_another_field_deletes_nothing(
     late.char = "changed"
     late.save()
     assert stored() == {"b.txt": b"b"}
+    row = model.objects.get(pk=key)
+    assert (row.char, row.file.name) == ("changed", "b.txt")
     # And an object that has replaced its file, and is then outdated.
     model.objects.filter(pk=key).update(file="c.txt")
     model._meta.get_field("file").storage.save("c.txt", ContentFile(b"c"))
     fresh.save()
     assert stored() == {"b.txt": b"b", "c.txt": b"c"}
+    assert model.objects.get(pk=key).file.name == "c.txt"
+
+
+def test_a_save_that_leaves_the_file_alone_does_not_look_for_it(model: Any, requests: Any) -> None:
+    row = model.objects.get(pk=make(model).pk)
+    row.char = "changed"
+    del requests[:]
+    row.save()
+    assert [request.method for request in requests] == ["PATCH"]
 
 
 def test_a_file_that_another_field_of_the_row_names_is_kept(
