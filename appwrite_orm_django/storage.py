@@ -7,6 +7,7 @@ See docs/howto/files.md.
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import datetime
@@ -27,6 +28,7 @@ from django.utils.crypto import get_random_string
 from django.utils.deconstruct import deconstructible
 
 from appwrite_orm_django.backend.aliases import appwrite_connection
+from appwrite_orm_django.cache.statistics import note_address
 from appwrite_orm_django.client import files, local_endpoint
 from appwrite_orm_django.client.errors import (
     BucketNotFound,
@@ -286,6 +288,9 @@ class AppwriteStorage(InBucket, Storage):
         kind = "preview" if params else "download" if download else "view"
         how = self.urls
         if how == "django":
+            if not self.settings.is_public:
+                life_s = self.settings.url_timeout if timeout is None else timeout
+                note_address(time.time() + life_s)
             return addresses.django_url(
                 self.alias, self.settings.bucket, names.addressable(name), kind, params,
                 signed=not self.settings.is_public, timeout_s=timeout,

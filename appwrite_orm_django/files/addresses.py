@@ -16,6 +16,7 @@ from django.core import signing
 from django.core.cache import BaseCache
 from django.urls import NoReverseMatch, reverse
 
+from appwrite_orm_django.cache.statistics import note_address
 from appwrite_orm_django.client import files
 from appwrite_orm_django.client.files import FileRef
 from appwrite_orm_django.client.transport import Transport
@@ -79,6 +80,7 @@ def token_for(cache: BaseCache, transport: Transport, ref: FileRef, timeout_s: i
     # Those of another life are not given out: a short one may be meant to protect the file.
     secret, expires = kept.get(timeout_s, ("", 0.0))
     if expires - now >= timeout_s / 2:
+        note_address(expires)
         return secret
     expire = datetime.now(timezone.utc) + timedelta(seconds=timeout_s)
     token = files.create_token(transport, ref, expire.isoformat(timespec="milliseconds"))
@@ -87,6 +89,7 @@ def token_for(cache: BaseCache, transport: Transport, ref: FileRef, timeout_s: i
         valid = {life: known for life, known in kept.items() if known[1] > now}
         valid[timeout_s] = (secret, now + timeout_s)
         cache.set(key, valid, timeout=max(valid))
+    note_address(now + timeout_s)
     return secret
 
 
