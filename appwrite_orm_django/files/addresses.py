@@ -32,6 +32,8 @@ PREVIEW_OPTIONS = {
 }  # fmt: skip
 SALT = "appwrite_orm_django.files"
 _TIMEOUT = re.compile(r"[0-9]{0,10}")
+#: Seconds for which no address is valid: the view does not read as many digits.
+LONGEST_S = 10**10
 
 
 def preview_params(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -613,6 +613,14 @@ def test_content_types_are_the_servers(storage):
     assert storage.content_type(save(storage, "a.jpg", b"%PDF-1.4\n")) == "application/pdf"
 
 
+@pytest.mark.parametrize("urls", ["public", "token", "django"])
+@pytest.mark.parametrize("timeout", [0, -1, 1.5, "60", True, 10**10])
+def test_an_address_cannot_be_valid_for(make_storage, urls, timeout):
+    """No server or view accepts such an address."""
+    with pytest.raises(ValueError, match="timeout must be a number of whole seconds"):
+        make_storage(urls=urls).url("a.txt", timeout=timeout)
+
+
 @pytest.mark.django_db(databases=["appwrite"], transaction=True)
 class TestUpdatesWithoutSave:
     """No update may name a file that was not uploaded: it may be that of another row."""
