@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import re
 import time
@@ -173,4 +174,5 @@ def is_signed(
 
 
 def _signed(alias: str, bucket: str, name: str, timeout: str) -> str:
-    return f"{alias}:{bucket}:{timeout}:{name}"
+    # In JSON, no text is the beginning of another: what follows it can only be the signature.
+    return json.dumps([alias, bucket, timeout, name])

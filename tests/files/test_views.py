@@ -302,6 +302,19 @@ def test_an_address_is_valid_as_long_as_was_asked(
     assert client.get(default.replace("signature", "timeout=x&signature")).status_code == 403
 
 
+def test_the_signature_of_one_file_opens_no_other(private: Any, client: Client) -> None:
+    """No part of a name may pass for a part of the signature."""
+    private.save("a", ContentFile(b"secret"))
+    url = private.url(private.save("a:b", ContentFile(b"mine")))
+    assert content_of(client.get(url)) == b"mine"
+    address, _, query = url.partition("?")
+    for signature in ("signature=b:", "signature=b%3A"):
+        forged = f"{address.removesuffix(':b')}?{query.replace('signature=', signature)}"
+        assert client.get(forged).status_code == 403
+    longer = private.url("a").replace("/a?", "/a:b?")
+    assert client.get(longer).status_code == 403
+
+
 def test_what_is_not_there(public: Any, client: Client) -> None:
     public.save("a.txt", ContentFile(b""))
     for path in (
