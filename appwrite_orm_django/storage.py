@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
@@ -44,6 +44,7 @@ from appwrite_orm_django.conf import appwrite_aliases
 from appwrite_orm_django.files import addresses, buckets, names, uploading
 from appwrite_orm_django.files.reading import AppwriteFile
 from appwrite_orm_django.files.settings import BucketSettings, InBucket, is_number
+from appwrite_orm_django.orm.uploads import note_upload
 
 if TYPE_CHECKING:
     from appwrite_orm_django.client.transport import Transport
@@ -155,6 +156,7 @@ class AppwriteStorage(InBucket, Storage):
                 raise self._refused(name, error) from error
             finally:
                 self._forget_token(ref)  # another client may have deleted the file of this name
+        note_upload(name, partial(self.delete, name))
         return name
 
     def save_as(self, name: str, content: Any) -> None:
