@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["note_upload", "noted_uploads"]
-
 _noted: ContextVar[MutableMapping[str, Callable[[], None]] | None] = ContextVar(
     "_noted", default=None
 )
