@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from asgiref.sync import sync_to_async
@@ -19,8 +19,9 @@ from appwrite_orm_django.cache import control
 from appwrite_orm_django.cache.connections import cached_connection
 from appwrite_orm_django.cache.own_writes import fresh_reads
 from appwrite_orm_django.cache.timeouts import Choice, choose, chosen, inherited
-from appwrite_orm_django.client.errors import WriteRefused
+from appwrite_orm_django.client.errors import AppwriteError, WriteRefused
 from appwrite_orm_django.orm.hydration import InstanceQuerySet, ModelT, RowT
+from appwrite_orm_django.orm.uploads import noted_uploads
 
 if TYPE_CHECKING:
     import datetime
@@ -31,6 +32,15 @@ if TYPE_CHECKING:
     from appwrite_orm_django.orm.hydration import Prepared
 
 __all__ = ["AppwriteManager", "AppwriteQuerySet"]
+
+
+def _delete_unnamed(made: models.Model, uploads: Mapping[str, Callable[[], None]]) -> None:
+    """Delete files that refused attempts to write an object have uploaded, unless it names them."""
+    fields = [field for field in made._meta.concrete_fields if isinstance(field, models.FileField)]
+    named = {str(made.__dict__.get(field.attname) or "") for field in fields} if uploads else set()
+    for name in uploads.keys() - named:
+        with suppress(AppwriteError):
+            uploads[name]()
 
 
 class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
@@ -132,15 +142,19 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
 
         Appwrite has no row locks, so one of two concurrent writes of a row is rejected. Inside
         ``atomic`` there is only one attempt, and the block is rejected at its end. Callables among
-        the values are called again on each attempt.
+        the values are called again on each attempt, and files are uploaded again; those of refused
+        attempts are deleted from ``AppwriteStorage``.
         """
         self._for_write = True
         connection = connections[self.db]
         alone = not is_appwrite(connection) or connection.in_atomic_block
         was_taken = False
+        refused: dict[str, Callable[[], None]] = {}
         for attempt in itertools.count(1):
+            uploads: dict[str, Callable[[], None]] = {}
             try:
-                return super().update_or_create(defaults, create_defaults, **kwargs)
+                with noted_uploads(uploads):
+                    made, is_new = super().update_or_create(defaults, create_defaults, **kwargs)
             except WriteRefused:
                 if alone or attempt == retries.MAX_ATTEMPTS:
                     raise
@@ -150,6 +164,10 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
                 if alone or was_taken or not self.nocache().filter(**kwargs).exists():
                     raise
                 was_taken = True
+            else:
+                _delete_unnamed(made, refused)
+                return made, is_new
+            refused |= uploads
             retries.pause(attempt)
         raise AssertionError  # never reached: the last attempt raises
 

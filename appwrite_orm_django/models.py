@@ -23,6 +23,7 @@ from django.db import (
     router,
 )
 from django.db.models.base import ModelBase
+from django.db.models.fields.files import FieldFile
 from django.db.models.query_utils import DeferredAttribute
 
 from appwrite_orm_django.backend.aliases import appwrite_connection, is_appwrite
@@ -109,8 +110,8 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
             (``lambda: Product.objects.count()``).
 
     Saving an object that was read or saved before sends only the fields that were assigned since,
-    even if their values are the same as before. Values that can change in place (JSON, arrays,
-    files) are always sent. See docs/explanation/queries.md#writing.
+    even if their values are the same as before. Values that can change in place (JSON, arrays) are
+    always sent; a file is sent if its name has changed. See docs/explanation/queries.md#writing.
     """
 
     appwrite_permissions: ClassVar[Sequence[str]] = ()
@@ -264,7 +265,9 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
     def _remember(self, attnames: Collection[str], using: str | None, end: BlockEnd | None) -> None:
         """Record these attributes' current values as the row's, if ``end``'s block commits."""
         known = self._known(using)
-        known.update((name, self.__dict__[name]) for name in attnames if name in self.__dict__)
+        known.update(
+            (name, _kept(self.__dict__[name])) for name in attnames if name in self.__dict__
+        )
         for field in self._meta.pk_fields:
             known[field.attname] = self.__dict__.get(field.attname)
         self.__dict__["_loaded"] = (tuple(known), tuple(known.values()), using, end)
@@ -470,12 +473,20 @@ def _is_refused(error: BaseException) -> bool:
     )
 
 
+def _kept(value: Any) -> Any:
+    """Return a value as ``_is_unchanged`` compares it: a file by its name, which can change."""
+    return value.name if isinstance(value, FieldFile) else value
+
+
 def _is_unchanged(value: Any, loaded: Any) -> bool:
     """
     Return whether a value is certainly the one that was read.
 
     Values of different types may be equal and yet be stored differently.
     """
+    if isinstance(value, FieldFile):
+        # A row names no file by NULL or by an empty text.
+        return (value.name or "") == (loaded or "")
     if value is None or loaded is None:
         return value is loaded
     if not isinstance(value, _IMMUTABLE) or value != loaded:

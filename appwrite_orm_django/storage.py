@@ -7,10 +7,11 @@ See docs/howto/files.md.
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
@@ -27,6 +28,7 @@ from django.utils.crypto import get_random_string
 from django.utils.deconstruct import deconstructible
 
 from appwrite_orm_django.backend.aliases import appwrite_connection
+from appwrite_orm_django.cache.statistics import note_address
 from appwrite_orm_django.client import files, local_endpoint
 from appwrite_orm_django.client.errors import (
     BucketNotFound,
@@ -41,7 +43,8 @@ from appwrite_orm_django.client.queries import starts_with
 from appwrite_orm_django.conf import appwrite_aliases
 from appwrite_orm_django.files import addresses, buckets, names, uploading
 from appwrite_orm_django.files.reading import AppwriteFile
-from appwrite_orm_django.files.settings import BucketSettings, InBucket
+from appwrite_orm_django.files.settings import BucketSettings, InBucket, is_number
+from appwrite_orm_django.orm.uploads import note_upload
 
 if TYPE_CHECKING:
     from appwrite_orm_django.client.transport import Transport
@@ -153,6 +156,7 @@ class AppwriteStorage(InBucket, Storage):
                 raise self._refused(name, error) from error
             finally:
                 self._forget_token(ref)  # another client may have deleted the file of this name
+        note_upload(name, partial(self.delete, name))
         return name
 
     def save_as(self, name: str, content: Any) -> None:
@@ -267,13 +271,14 @@ class AppwriteStorage(InBucket, Storage):
 
         Args:
             download: whether the browser saves the file instead of showing it.
-            timeout: seconds for which an address with a token or a signature is valid; by default
-                ``URL_TIMEOUT``.
+            timeout: whole seconds for which an address with a token or a signature is valid; by
+                default ``URL_TIMEOUT``.
             preview: options of a picture in another size: ``width``, ``height``, ``gravity``,
                 ``quality``, ``output`` and others of ``addresses.PREVIEW_OPTIONS``.
 
         Raises:
-            ValueError: there is no name, or the site lacks the URLs that serve files.
+            ValueError: there is no name, ``timeout`` is no positive number of whole seconds, or the
+                site lacks the URLs that serve files.
             MissingScope: with ``URLS="token"``, the key may not create tokens.
             BucketNotFound: with ``URLS="token"``, there is no such bucket.
             TypeError: an option is unknown, or ``download`` and a preview are both asked for.
@@ -283,9 +288,17 @@ class AppwriteStorage(InBucket, Storage):
         params = addresses.preview_params(preview)
         if download and params:
             raise TypeError("A preview cannot be a download.")
+        if timeout is not None and not (is_number(timeout) and timeout < addresses.LONGEST_S):
+            raise ValueError(
+                "timeout must be a number of whole seconds, at least 1 and less than "
+                f"{addresses.LONGEST_S:,}, got {timeout!r}."
+            )
+        life_s = self.settings.url_timeout if timeout is None else timeout
         kind = "preview" if params else "download" if download else "view"
         how = self.urls
         if how == "django":
+            if not self.settings.is_public:
+                note_address(time.time() + life_s)
             return addresses.django_url(
                 self.alias, self.settings.bucket, names.addressable(name), kind, params,
                 signed=not self.settings.is_public, timeout_s=timeout,
@@ -294,15 +307,14 @@ class AppwriteStorage(InBucket, Storage):
         ref = FileRef(self.bucket, names.id_of(names.addressable(name)))
         endpoint, project = connection.project
         if how == "token":
-            params.update(self._token(ref, timeout))
+            params.update(self._token(ref, life_s))
         return addresses.appwrite_url(
             self.settings.public_endpoint or endpoint, project, ref, kind, params
         )
 
-    def _token(self, ref: FileRef, timeout: int | None) -> dict[str, str]:
+    def _token(self, ref: FileRef, timeout_s: int) -> dict[str, str]:
         """Return the token that opens a file; none if it is missing, or the user may not read it."""
         connection = appwrite_connection(self.alias)
-        timeout_s = self.settings.url_timeout if timeout is None else timeout
         try:
             if connection.identity is not None:
                 # The key creates the token, also for users who may not read the file.

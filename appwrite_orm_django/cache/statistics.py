@@ -8,6 +8,7 @@ publication does no harm.
 """
 
 import json
+import math
 import os
 import secrets
 import threading
@@ -31,6 +32,7 @@ __all__ = [
     "Reads",
     "Source",
     "Statistics",
+    "note_address",
     "observe_reads",
 ]
 
@@ -120,9 +122,11 @@ class Reads(list[ReadEvent]):
         for_users: whether anything was requested as a user or guest, even past the cache and the
             ORM.
         started_at: Unix time before the first of them.
+        usable_until: Unix time until which the addresses made from them can be shown.
     """
 
     for_users = False
+    usable_until = math.inf
 
     def __init__(self) -> None:
         super().__init__()
@@ -192,6 +196,21 @@ def note_user() -> None:
     """Note in the active ``observe_reads`` blocks that a request is made as a user or guest."""
     for events in _observers.get():
         events.for_users = True
+
+
+def note_address(expires_at: float) -> None:
+    """
+    Note in the active ``observe_reads`` blocks that an address was made, which expires.
+
+    A page may be kept for half of the time that is left: its reader needs the address as well.
+
+    Args:
+        expires_at: Unix time.
+    """
+    now = time.time()
+    usable_until = now + (expires_at - now) / 2
+    for events in _observers.get():
+        events.usable_until = min(events.usable_until, usable_until)
 
 
 class _Owner:

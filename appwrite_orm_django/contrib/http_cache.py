@@ -39,7 +39,7 @@ from django.views import View
 from appwrite_orm_django.backend.aliases import is_appwrite
 from appwrite_orm_django.cache import control, own_writes
 from appwrite_orm_django.cache.keys import digest
-from appwrite_orm_django.cache.statistics import ReadEvent, Reads, observe_reads
+from appwrite_orm_django.cache.statistics import Reads, observe_reads
 from appwrite_orm_django.client.identity import current_identity
 from appwrite_orm_django.client.secret import Secret, without_frames
 from appwrite_orm_django.conf import appwrite_aliases
@@ -91,6 +91,9 @@ def cache_headers(
     whose page it is. The same holds for pages that bypass the cache, and for pages that read a
     table not named here, because changes to that data would go unnoticed; the latter are logged as
     a warning. The reason why a page is not public is logged at DEBUG.
+
+    Addresses of private files expire, so a page that has made any with ``AppwriteStorage`` is kept
+    for at most half of the time for which they are valid.
 
     Reads with a ``max_age`` bound the age of the page in browsers and proxies as well. If all reads
     of a page have one, it may be kept and confirmed with a 304 until that age although a write has
@@ -351,7 +354,7 @@ class _Page:
         if names := [*self._vary, *(() if self._public else ("Cookie", "Authorization"))]:
             patch_vary_headers(response, names)
 
-    def _until(self, reads: Sequence[ReadEvent]) -> int | None:
+    def _until(self, reads: Reads) -> int | None:
         covered = {(alias, table) for alias, tables in self._tables() for table in tables}
         foreign = sorted(
             {table for read in reads for table in read.tables if (read.alias, table) not in covered}
@@ -377,7 +380,7 @@ class _Page:
                 for alias, tables in self._tables()
             ]
             known = [time.time() + min(timeouts)]
-        return int(min(known))
+        return int(min(*known, reads.usable_until))
 
     # Tables
 

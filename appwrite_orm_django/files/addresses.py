@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import re
 import time
@@ -16,6 +17,7 @@ from django.core import signing
 from django.core.cache import BaseCache
 from django.urls import NoReverseMatch, reverse
 
+from appwrite_orm_django.cache.statistics import note_address
 from appwrite_orm_django.client import files
 from appwrite_orm_django.client.files import FileRef
 from appwrite_orm_django.client.transport import Transport
@@ -31,6 +33,8 @@ PREVIEW_OPTIONS = {
 }  # fmt: skip
 SALT = "appwrite_orm_django.files"
 _TIMEOUT = re.compile(r"[0-9]{0,10}")
+#: Seconds for which no address is valid: the view does not read as many digits.
+LONGEST_S = 10**10
 
 
 def preview_params(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,6 +83,7 @@ def token_for(cache: BaseCache, transport: Transport, ref: FileRef, timeout_s: i
     # Those of another life are not given out: a short one may be meant to protect the file.
     secret, expires = kept.get(timeout_s, ("", 0.0))
     if expires - now >= timeout_s / 2:
+        note_address(expires)
         return secret
     expire = datetime.now(timezone.utc) + timedelta(seconds=timeout_s)
     token = files.create_token(transport, ref, expire.isoformat(timespec="milliseconds"))
@@ -87,6 +92,7 @@ def token_for(cache: BaseCache, transport: Transport, ref: FileRef, timeout_s: i
         valid = {life: known for life, known in kept.items() if known[1] > now}
         valid[timeout_s] = (secret, now + timeout_s)
         cache.set(key, valid, timeout=max(valid))
+    note_address(now + timeout_s)
     return secret
 
 
@@ -168,4 +174,5 @@ def is_signed(
 
 
 def _signed(alias: str, bucket: str, name: str, timeout: str) -> str:
-    return f"{alias}:{bucket}:{timeout}:{name}"
+    # In JSON, no text is the beginning of another: what follows it can only be the signature.
+    return json.dumps([alias, bucket, timeout, name])

@@ -77,13 +77,19 @@ def chosen(
     for name in names or [""]:
         before, found = faults, False
         try:
-            is_file = bool(name) and storage.exists(name) and not _is_directory(storage, name)
+            is_there = bool(name) and storage.exists(name)
+            is_directory = is_there and _is_directory(storage, name)
         except FAULTS as error:
             failed(name, error)
             continue
-        for each in [name] if is_file else names_in(storage, name.rstrip("/"), count):
+        # Other storages say that a directory exists. Here a file and a directory can share a name.
+        if is_there and (not is_directory or _is_ours(storage)):
             found = True
-            yield each
+            yield name
+        if not is_there or is_directory:
+            for each in names_in(storage, name.rstrip("/"), count):
+                found = True
+                yield each
         if name and not found and faults == before:
             failed(name, FileNotFoundError("There is no such file, and nothing below it."))
 

@@ -81,12 +81,20 @@ def _row_about_to_change(
         for field in file_fields(sender)
         if field.attname in instance.__dict__
         and (update_fields is None or field.name in update_fields)
+        and not _is_as_read(instance, field)
     ]
     before: dict[str, str] = {}
     if fields and not raw and not instance._state.adding and instance.pk is not None:
         names = [field.attname for field in fields]
         before = _rows(sender, using).filter(pk=instance.pk).values(*names).first() or {}
     instance.__dict__[_BEFORE] = before
+
+
+def _is_as_read(instance: models.Model, field: models.FileField) -> bool:
+    """Return whether an object names the file that it was read or saved with, and saves no other."""
+    value = instance.__dict__[field.attname]
+    read = instance.__dict__.get(_READ, {})
+    return getattr(value, "_committed", True) and _name(value) == read.get(field.attname)
 
 
 def _row_changed(

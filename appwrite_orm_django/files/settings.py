@@ -118,13 +118,13 @@ class BucketSettings:
                     f'"EXTENSIONS" has {extension!r}, which no file can match: write '
                     f"{extension.lower().rpartition('.')[2]!r}."
                 )
-        if self.max_size is not None and not _is_number(self.max_size):
+        if self.max_size is not None and not is_number(self.max_size):
             return '"MAX_SIZE" must be a number of bytes, or None.'
         if self.compression not in COMPRESSIONS:
             return f'"COMPRESSION" must be one of {", ".join(COMPRESSIONS)}.'
         if self.urls is not None and self.urls not in URLS:
             return f'"URLS" must be one of {", ".join(URLS)}, or None.'
-        if not _is_number(self.url_timeout):
+        if not is_number(self.url_timeout):
             return '"URL_TIMEOUT" must be a number of seconds.'
         if self.public_endpoint and not self.public_endpoint.startswith(("http://", "https://")):
             return '"PUBLIC_ENDPOINT" must be an address such as https://files.example.org/v1.'
@@ -161,5 +161,6 @@ def _are_texts(value: Any) -> bool:
     )
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Return whether a value is a positive integer."""
     return isinstance(value, int) and not isinstance(value, bool) and value > 0

@@ -77,6 +77,21 @@ def test_some_files_are_copied(both: Any) -> None:
     assert both[1].listdir("photos") == (["2026"], ["ü c.jpg"])
 
 
+def test_a_file_and_what_is_below_its_name_are_copied(both: Any) -> None:
+    """Directories exist as parts of names only, so a name can be both."""
+    _, media = both
+    for name in ("both", "both/below"):
+        media.save(name, ContentFile(name.encode()))
+    with override_settings(
+        STORAGES={
+            **settings.STORAGES,
+            "other": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+        }
+    ):
+        assert "both: copied" in run("copy", "media", "other", "both", "--dry-run", verbosity=2)
+        assert "2 files (14 bytes)" in run("copy", "media", "other", "both", "--dry-run")
+
+
 def test_another_content_is_left_alone(both: Any) -> None:
     media = both[1]
     media.save("a.txt", ContentFile(b"other"))

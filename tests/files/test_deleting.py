@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Thread
 from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, connections, models, transaction
 
 from appwrite_orm_django.client import tables
 from appwrite_orm_django.files import deleting
@@ -113,11 +114,50 @@ def test_an_outdated_object_that_is_saved_for_another_field_deletes_nothing(
     late.char = "changed"
     late.save()
     assert stored() == {"b.txt": b"b"}
+    row = model.objects.get(pk=key)
+    assert (row.char, row.file.name) == ("changed", "b.txt")
     # And an object that has replaced its file, and is then outdated.
     model.objects.filter(pk=key).update(file="c.txt")
     model._meta.get_field("file").storage.save("c.txt", ContentFile(b"c"))
     fresh.save()
     assert stored() == {"b.txt": b"b", "c.txt": b"c"}
+    assert model.objects.get(pk=key).file.name == "c.txt"
+
+
+def test_a_save_that_leaves_the_file_alone_does_not_look_for_it(model: Any, requests: Any) -> None:
+    row = model.objects.get(pk=make(model).pk)
+    row.char = "changed"
+    del requests[:]
+    row.save()
+    assert [request.method for request in requests] == ["PATCH"]
+
+
+@pytest.mark.parametrize("is_of_another_object", [False, True])
+def test_a_retried_update_or_create_stores_the_file_once(
+    model: Any, stored: Any, *, is_of_another_object: bool
+) -> None:
+    row = make(model)
+    attempts = []
+
+    def lose_the_first_race() -> str:
+        attempts.append(1)
+        if len(attempts) == 1:
+            write = Thread(target=write_as_another_client)
+            write.start()
+            write.join()
+        return "mine"
+
+    def write_as_another_client() -> None:
+        model.objects.filter(pk=row.pk).update(char="theirs")
+        connections.close_all()
+
+    new: Any = ContentFile(b"new", "b.txt")
+    if is_of_another_object:  # whose file counts as uploaded after the first attempt
+        new = model(file=new).file
+    values = {"char": lose_the_first_race, "file": new}
+    row, created = model.objects.update_or_create(pk=row.pk, defaults=values)
+    assert (len(attempts), created, row.char) == (2, False, "mine")
+    assert stored() == {model.objects.get(pk=row.pk).file.name: b"new"}
 
 
 def test_a_file_that_another_field_of_the_row_names_is_kept(

@@ -611,3 +611,53 @@ def test_a_server_in_the_process_is_reached_through_django(make_storage):
 
 def test_content_types_are_the_servers(storage):
     assert storage.content_type(save(storage, "a.jpg", b"%PDF-1.4\n")) == "application/pdf"
+
+
+@pytest.mark.parametrize("urls", ["public", "token", "django"])
+@pytest.mark.parametrize("timeout", [0, -1, 1.5, "60", True, 10**10])
+def test_an_address_cannot_be_valid_for(make_storage, urls, timeout):
+    """No server or view accepts such an address."""
+    with pytest.raises(ValueError, match="timeout must be a number of whole seconds"):
+        make_storage(urls=urls).url("a.txt", timeout=timeout)
+
+
+@pytest.mark.django_db(databases=["appwrite"], transaction=True)
+class TestUpdatesWithoutSave:
+    """No update may name a file that was not uploaded: it may be that of another row."""
+
+    @pytest.mark.parametrize("count", [1, 2])
+    def test_bulk_update(self, count, requests):
+        rows = [Everything.objects.create(file="old.txt") for _ in range(count)]
+        for row in rows:
+            row.file = ContentFile(b"new", "new.txt")
+        del requests[:]
+        with pytest.raises(ValueError, match=r"library_everything\.file: .*'new.txt'.* save\(\)"):
+            Everything.objects.bulk_update(rows, ["file"])
+        assert not [request for request in requests if request.method != "GET"]
+        assert {row.file.name for row in Everything.objects.all()} == {"old.txt"}
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            ContentFile(b"new"),
+            ContentFile(b"new", "new.txt"),
+            models.Value(ContentFile(b"new", "new.txt"), output_field=models.FileField()),
+        ],
+    )
+    def test_update(self, value):
+        row = Everything.objects.create(file="old.txt")
+        with pytest.raises(ValueError, match="was not uploaded"):
+            Everything.objects.update(file=value)
+        row.refresh_from_db()
+        assert row.file.name == "old.txt"
+
+    def test_files_that_are_stored(self, storage, monkeypatch):
+        monkeypatch.setattr(Everything._meta.get_field("file"), "storage", storage)
+        row = Everything.objects.create(file=ContentFile(b"new", "new.txt"))
+        other = Everything.objects.create()
+        Everything.objects.filter(pk=other.pk).update(file=row.file)
+        other.refresh_from_db()
+        assert other.file.name == "new.txt"
+        other.file, row.file = None, "named.txt"
+        Everything.objects.bulk_update([other, row], ["file"])
+        assert {one.file.name for one in Everything.objects.all()} == {"", "named.txt"}

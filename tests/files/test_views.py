@@ -11,11 +11,14 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
+from django.http import HttpResponse
 from django.template import engines
-from django.test import AsyncClient, Client, override_settings
+from django.test import AsyncClient, Client, RequestFactory, override_settings
 from PIL import Image
 
 from appwrite_orm_django.client.files import CHUNK_BYTES
+from appwrite_orm_django.contrib.http_cache import cache_headers
+from appwrite_orm_django.contrib.page_tags import Tag
 from appwrite_orm_django.files.views import PIECE_BYTES
 from tests.library.models import Everything
 
@@ -299,6 +302,19 @@ def test_an_address_is_valid_as_long_as_was_asked(
     assert client.get(default.replace("signature", "timeout=x&signature")).status_code == 403
 
 
+def test_the_signature_of_one_file_opens_no_other(private: Any, client: Client) -> None:
+    """No part of a name may pass for a part of the signature."""
+    private.save("a", ContentFile(b"secret"))
+    url = private.url(private.save("a:b", ContentFile(b"mine")))
+    assert content_of(client.get(url)) == b"mine"
+    address, _, query = url.partition("?")
+    for signature in ("signature=b:", "signature=b%3A"):
+        forged = f"{address.removesuffix(':b')}?{query.replace('signature=', signature)}"
+        assert client.get(forged).status_code == 403
+    longer = private.url("a").replace("/a?", "/a:b?")
+    assert client.get(longer).status_code == 403
+
+
 def test_what_is_not_there(public: Any, client: Client) -> None:
     public.save("a.txt", ContentFile(b""))
     for path in (
@@ -344,3 +360,39 @@ def test_addresses_in_templates(public: Any, monkeypatch: pytest.MonkeyPatch) ->
     assert template.render({"row": Everything()}) == "|"
     monkeypatch.setattr(Everything._meta.get_field("file"), "storage", storages["default"])
     assert template.render({"row": Everything(file="a.png")}) == "/a.png|/a.png"
+
+
+@pytest.mark.django_db(databases=["appwrite"], transaction=True)
+class TestPagesWithAddresses:
+    """A page must not outlive the addresses in it."""
+
+    @staticmethod
+    def seconds(storage: Any, **options: Any) -> tuple[int, float]:
+        """Return the max-age of a page with an address, and how long its ETag is confirmed."""
+        name = storage.save("a.png", ContentFile(b"a"))
+        Everything.objects.create(file=name)
+
+        @cache_headers(Everything)
+        def page(request: Any) -> HttpResponse:
+            return HttpResponse([storage.url(row.file.name, **options) for row in everything])
+
+        everything = Everything.objects.all()
+        page(RequestFactory().get("/"))
+        response = page(RequestFactory().get("/"))  # with a token that was kept
+        max_age = int(response["Cache-Control"].partition("max-age=")[2].split(",")[0])
+        tag = Tag.read(response["ETag"])
+        assert tag is not None
+        return max_age, tag.until - time.time()
+
+    @pytest.mark.parametrize("urls", ["django", "token"])
+    @pytest.mark.parametrize(("options", "life_s"), [({}, 120), ({"timeout": 40}, 40)])
+    def test_those_that_expire(
+        self, make_storage: Any, urls: str, options: Any, life_s: int
+    ) -> None:
+        make_storage()
+        with storing(URLS=urls, URL_TIMEOUT=120):
+            for left_s in self.seconds(storages["media"], **options):
+                assert life_s / 2 - 10 < left_s <= life_s / 2
+
+    def test_those_that_do_not(self, public: Any) -> None:
+        assert min(self.seconds(public)) > 120

@@ -779,3 +779,48 @@ class TestWhatIsNotCertain:
             post_init.disconnect(assign, sender=Book)
         book.pages = 400
         assert sent_by(book.save) == [{"pages": 400}]
+
+
+def char_and_file_sent_by(save):
+    return [
+        {name: value for name, value in data.items() if name in ("char", "file")}
+        for data in sent_by(save)
+    ]
+
+
+def test_a_file_that_was_not_assigned_is_not_sent():
+    row = Everything.objects.create(char="a", file="first.txt")
+    read = Everything.objects.get(pk=row.pk)
+    refreshed = Everything.objects.get(pk=row.pk)
+    refreshed.refresh_from_db()
+    Everything.objects.filter(pk=row.pk).update(file="second.txt")  # another client
+    for late in (row, read, refreshed):
+        assert late.file.name == "first.txt"
+        late.char = "b"
+        assert char_and_file_sent_by(late.save) == [{"char": "b"}]
+        late.clean_fields(exclude={f.name for f in late._meta.fields if f.name != "file"})
+        assert char_and_file_sent_by(late.save) == [{}]
+    assert Everything.objects.get(pk=row.pk).file.name == "second.txt"
+
+
+def test_a_file_that_was_assigned_or_renamed_in_place_is_sent():
+    row = Everything.objects.create(file="first.txt")
+    for late in (row, Everything.objects.get(pk=row.pk)):
+        late.file = "first.txt"
+        assert char_and_file_sent_by(late.save) == [{"file": "first.txt"}]
+        late.file.name = "second.txt"
+        assert char_and_file_sent_by(late.save) == [{"file": "second.txt"}]
+        late.file.name = "first.txt"
+        assert char_and_file_sent_by(late.save) == [{"file": "first.txt"}]
+        late.file = None
+        assert char_and_file_sent_by(late.save) == [{"file": ""}]
+        assert char_and_file_sent_by(late.save) == [{}]
+
+
+def test_a_null_file_stays_null():
+    row = Everything.objects.create(char="a")
+    Everything.objects.filter(pk=row.pk).update(file=None)
+    row = Everything.objects.get(pk=row.pk)
+    assert not row.file
+    row.char = "b"
+    assert char_and_file_sent_by(row.save) == [{"char": "b"}]

@@ -7,8 +7,9 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from django.core.exceptions import EmptyResultSet, FieldError
+from django.core.files.base import File
 from django.db import DataError, IntegrityError, NotSupportedError, ProgrammingError
-from django.db.models import AutoField, Model, UniqueConstraint
+from django.db.models import AutoField, FileField, Model, UniqueConstraint
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import (
     Col,
@@ -325,6 +326,8 @@ def update_command(compiler: Compiler) -> Command:
     expressions: dict[Field[Any, Any], Any] = {}
     wires: list[tuple[Field[Any, Any], Any]] = []
     for field, _, value in query.values:
+        if isinstance(field, FileField):
+            _refuse_unsaved_files(table, field, value)
         prepared = _update_value(compiler, field, value)
         key = column_key(field)
         if key in own_key:
@@ -352,6 +355,23 @@ def update_command(compiler: Compiler) -> Command:
     if row_id is None:
         return UpdateRows(ref, condition, data, unique, query.model)
     return UpdateRow(ref, row_id, data, unique, query.model)
+
+
+def _refuse_unsaved_files(table: str, field: FileField, value: Any) -> None:
+    """
+    Reject a file that is not in its storage.
+
+    Only ``save()`` uploads one. Django would write its name, which may be that of another file.
+    """
+    parts = value.flatten() if hasattr(value, "flatten") else [value]
+    for part in parts:
+        file = part.value if isinstance(part, Value) else part
+        if isinstance(file, File) and not getattr(file, "_committed", False):
+            raise ValueError(
+                f"{table}.{field.column}: the file {file.name!r} was not uploaded: update() and "
+                "bulk_update() write names only. Use save(), or save the file to the field's "
+                "storage and update the field to the name that storage.save() returns."
+            )
 
 
 def _update_value(compiler: Compiler, field: Field[Any, Any], value: Any) -> Any:
