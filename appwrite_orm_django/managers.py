@@ -218,6 +218,15 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
             if {field.name, field.attname} & set(names)
         }
 
+    # What Django reads here decides what it writes, so it must not be stale.
+
+    @fresh_reads()
+    def get_or_create(
+        self, defaults: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> tuple[ModelT, bool]:
+        return super().get_or_create(defaults, **kwargs)
+
+    @fresh_reads()
     def delete(self) -> tuple[int, dict[str, int]]:
         # Without cascades this is one request, around which Django would still open a transaction.
         rows: Any = self
@@ -230,6 +239,7 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
                 return super().delete()
         return super().delete()
 
+    get_or_create.alters_data = True  # type: ignore[attr-defined]  # Django's mark for templates
     delete.alters_data = True  # type: ignore[attr-defined]  # Django's mark for templates
     delete.queryset_only = True  # type: ignore[attr-defined]
 
@@ -284,7 +294,7 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
         # Django prefetches one chunk at a time here, during the call for the next row.
         rows, choice, end = super()._iterator(*args), chosen(self.query), object()  # type: ignore[misc]
         while True:
-            with inherited(choice):
+            with inherited(choice), fresh_reads():
                 row = next(rows, end)
             if row is end:
                 return

@@ -159,6 +159,10 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
                 # Undo what a related object's descriptor noted while it set the foreign key.
                 held["_assigned"] = assigned
 
+        # What Django reads to save, to delete and to validate decides what is written, so it must
+        # not be stale: with a ``max_age``, ``delete()`` would miss rows that refer to this one.
+
+        @fresh_reads()
         def save(self, *args: Any, **kwargs: Any) -> None:
             # Fields that the caller names are sent, assigned or not. Remember whether it named any,
             # because Django fills in ``update_fields`` itself if fields are deferred.
@@ -171,6 +175,24 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
                 self.__dict__["_names_fields"] = outer
 
         save.alters_data = True
+
+        @fresh_reads()
+        def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+            return super().delete(*args, **kwargs)
+
+        delete.alters_data = True
+
+        @fresh_reads()
+        def full_clean(self, *args: Any, **kwargs: Any) -> None:
+            super().full_clean(*args, **kwargs)
+
+        @fresh_reads()
+        def validate_unique(self, *args: Any, **kwargs: Any) -> None:
+            super().validate_unique(*args, **kwargs)
+
+        @fresh_reads()
+        def validate_constraints(self, *args: Any, **kwargs: Any) -> None:
+            super().validate_constraints(*args, **kwargs)
 
     @classmethod
     def check(cls, **kwargs: Any) -> list[checks.CheckMessage]:

@@ -96,24 +96,28 @@ def _with_times_of_models(settings: CacheSettings) -> CacheSettings:
     """
     Add ``appwrite_cache_timeout`` and ``appwrite_cache_max_age`` of each model to the settings.
 
-    What the settings say for the table takes precedence.
+    What the settings say for the table takes precedence. If a table has several models, such as
+    proxies, the shortest counts.
     """
     return replace(
         settings,
-        timeouts=_of_models("appwrite_cache_timeout", settings.timeouts),
-        max_ages=_of_models("appwrite_cache_max_age", settings.max_ages),
+        timeouts=_of_models("appwrite_cache_timeout", settings.timeouts, settings.timeout),
+        max_ages=_of_models("appwrite_cache_max_age", settings.max_ages, 0.0),
     )
 
 
 def _of_models(
-    attribute: str, in_settings: tuple[tuple[str, float], ...]
+    attribute: str, in_settings: tuple[tuple[str, float], ...], default: float
 ) -> tuple[tuple[str, float], ...]:
-    own = {
-        table_id(model._meta.db_table): float(seconds)
-        for model in apps.get_models(include_auto_created=True)
-        if (seconds := getattr(model, attribute, None)) is not None
+    own: dict[str, list[float | None]] = {}
+    for model in apps.get_models(include_auto_created=True):
+        own.setdefault(table_id(model._meta.db_table), []).append(getattr(model, attribute, None))
+    shortest = {
+        table: min(float(default if one is None else one) for one in seconds)
+        for table, seconds in own.items()
+        if any(one is not None for one in seconds)
     }
-    return tuple(sorted({**own, **dict(in_settings)}.items()))
+    return tuple(sorted({**shortest, **dict(in_settings)}.items()))
 
 
 class DatabaseWrapper(RequestsMixin):

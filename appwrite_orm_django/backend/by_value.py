@@ -123,6 +123,13 @@ class Column:
 Columns: TypeAlias = Mapping[str, Column]
 
 
+def is_inherited(model: type[Model]) -> bool:
+    """Return whether the names are those of a proxied model, or of one with a table of its own."""
+    owner = next((one for one in model.__mro__ if ATTRIBUTE in vars(one)), model)
+    options = getattr(owner, "_meta", None)
+    return owner is not model and options is not None and not options.abstract
+
+
 def refusal(model: type[Model], name: object) -> str:
     """Return why values of this field cannot have tokens, or "" if they can."""
     try:

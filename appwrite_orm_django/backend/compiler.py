@@ -41,6 +41,7 @@ from appwrite_orm_django.backend.planning import reads, server
 from appwrite_orm_django.backend.planning.reads import aggregate
 from appwrite_orm_django.backend.planning.where import Scope
 from appwrite_orm_django.backend.values import table_id
+from appwrite_orm_django.cache.own_writes import fresh_reads
 from appwrite_orm_django.cache.timeouts import Choice, chosen
 
 if TYPE_CHECKING:
@@ -331,7 +332,9 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, SQLCompiler):
     def as_sql(self) -> tuple[Command | str, tuple[()]]:  # type: ignore[override]
         from appwrite_orm_django.backend.planning import writes
 
-        self.pre_sql_setup()
+        # For several tables, Django first reads which rows to update.
+        with fresh_reads():
+            self.pre_sql_setup()
         if not self.query.values:
             return "", ()
         return writes.update_command(self), ()

@@ -180,6 +180,8 @@ class QueryCache:
             timeout = core.timeout_for(names)
         if max_age is None:
             max_age = core.max_age_for(names)
+        if max_age and self._reads_fresh:
+            max_age = 0.0
         if not self._may_read(names, row, timeout):
             value = load()
             self._passed(names, identity)
@@ -261,9 +263,13 @@ class QueryCache:
             bound=self._bound(max_age) if max_age else None,
         )
 
+    @property
+    def _reads_fresh(self) -> bool:
+        return bool(self._depth) or is_writing() or own_writes.reads_fresh()
+
     def _bound(self, max_age: float) -> AgeBound | None:
         # What is read while loading becomes part of an entry, which must be as fresh as it claims.
-        if self._depth or is_writing() or is_loading() or own_writes.reads_fresh():
+        if is_loading():
             return None
         skew_s = self.settings.clock_skew
         # Tests that begin within the skew after the database was emptied are by the same clock.

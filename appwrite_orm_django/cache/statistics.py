@@ -96,7 +96,8 @@ class ReadEvent(NamedTuple):
         expires_at: Unix time; None if nothing was or could be stored.
         identity: the identity that made the read; empty for the API key.
         begun_at: Unix time at which the load of the entry began; None if there is no entry.
-        max_age: the ``max_age`` of the read, in seconds; 0 without one.
+        max_age: the ``max_age`` of the read, in seconds; 0 without one, and where reads are fresh in
+            any case.
     """
 
     alias: str

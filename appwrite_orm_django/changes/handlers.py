@@ -25,6 +25,8 @@ from django.db import close_old_connections, models
 
 from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.cache.keys import fold
+from appwrite_orm_django.cache.own_writes import fresh_reads
+from appwrite_orm_django.cache.timeouts import Choice, choose
 from appwrite_orm_django.client.fork_safety import in_each_child
 from appwrite_orm_django.client.identity import acting_as
 from appwrite_orm_django.signals import rows_changed
@@ -64,10 +66,12 @@ class RowsChanged:
         """
         Return a queryset of the rows that still exist.
 
-        It is the whole table if the changed rows are unknown.
+        It is the whole table if the changed rows are unknown. Rows from before the change are not
+        served, whatever ``max_age`` the model has.
         """
         # Use the base manager: a default manager may hide rows.
         found: models.QuerySet[Any] = self.model._base_manager.using(self.alias).all()
+        choose(found.query, Choice(max_age=0))
         return found if self.pks is None else found.filter(pk__in=self.pks)
 
     def as_dict(self) -> dict[str, Any]:
@@ -134,7 +138,7 @@ def on_rows_changed(
     idempotent, and must not depend on the order of calls.
 
     Functions make their requests with the API key, even if the write was made as a user
-    (``appwrite_user``).
+    (``appwrite_user``), and are served no invalidated rows, whatever ``max_age`` a read has.
 
     Args:
         watched: the models; at least one.
@@ -195,8 +199,9 @@ def _receive(
 
 def _call(function: Handler, change: RowsChanged) -> bool:
     try:
-        # Use the API key even if a user's request triggered this: the work is the site's.
-        with acting_as(None):
+        # Use the API key even if a user's request triggered this: the work is the site's. The
+        # thread has not made the write itself, but must see it.
+        with acting_as(None), fresh_reads():
             function(change)
     except Exception:
         logger.exception("%s failed for %s of %s", _name(function), change.operation, change.table)

@@ -232,7 +232,7 @@ def _reads_from_replicas(backend: str, config: dict[str, Any]) -> bool:
 
 def _by_value_messages(model: type[models.Model]) -> Iterator[CheckMessage]:
     names = getattr(model, by_value.ATTRIBUTE, None)
-    if names is None:
+    if names is None or by_value.is_inherited(model):
         return
     label = f"{model._meta.label}.{by_value.ATTRIBUTE}"
     if not isinstance(names, list | tuple):

@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_cache_control
 
 from appwrite_orm_django.backend.aliases import appwrite_connection
-from appwrite_orm_django.cache.own_writes import fresh_reads, last_write, note_write
+from appwrite_orm_django.cache.own_writes import fresh_reads, last_write, note_write, share
 from appwrite_orm_django.conf import appwrite_aliases
 
 __all__ = ["AppwriteOwnWritesMiddleware"]
@@ -64,6 +64,7 @@ class AppwriteOwnWritesMiddleware:
 
 def _remember(request: HttpRequest) -> float:
     """Note the visitor's last write; return the time of the last write before this request."""
+    share()
     try:
         note_write(float(request.get_signed_cookie(COOKIE, default=None, salt=_SALT) or "-inf"))
     except ValueError:  # signed by another version

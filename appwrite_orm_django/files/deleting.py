@@ -16,6 +16,7 @@ from django.core.files.storage import Storage
 from django.db import models, transaction
 from django.db.models.signals import post_delete, post_init, post_save, pre_delete, pre_save
 
+from appwrite_orm_django.cache.timeouts import Choice, choose
 from appwrite_orm_django.client.identity import acting_as
 
 logger = logging.getLogger("appwrite_orm_django.files")
@@ -121,9 +122,9 @@ def _row_changed(
 
 def _rows(model: type[models.Model], using: str) -> models.QuerySet[Any]:
     """Return the rows as the server holds them: a cached answer may lack the latest one."""
-    rows = model._base_manager.using(using)
-    queryset: models.QuerySet[Any] = rows.nocache() if hasattr(rows, "nocache") else rows.all()
-    return queryset
+    rows: models.QuerySet[Any] = model._base_manager.using(using).all()
+    choose(rows.query, Choice(timeout=0))  # a manager of Django's has no ``nocache()``
+    return rows
 
 
 def _name(value: Any) -> str:

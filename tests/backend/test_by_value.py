@@ -14,7 +14,7 @@ from django.db.models import F, Q, Sum
 from appwrite_orm_django.backend import by_value
 from appwrite_orm_django.cache.control import batch, invalidate
 from appwrite_orm_django.client import rows
-from tests.library.models import Author, Book, Everything
+from tests.library.models import Author, Book, Everything, Magazine, Publication, Writer
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 
@@ -386,6 +386,33 @@ def test_the_check_refuses_what_has_no_comparable_column(monkeypatch, names, tex
     for message, text in zip(messages, texts, strict=True):
         assert text in message.msg
         assert message.id == "appwrite.E035"
+
+
+@pytest.mark.parametrize(
+    ("model", "name"), [(Author, "name"), (Publication, "title"), (Magazine, "issue")]
+)
+def test_proxies_and_models_with_a_table_of_their_own_may_inherit_the_names(
+    cache_by, requests, model, name
+):
+    from appwrite_orm_django.checks.cache import check_models
+
+    cache_by(model, name)
+    assert not [one for one in check_models() if one.id == "appwrite.E035"]
+
+
+def test_a_proxy_reads_and_writes_as_its_model_does(cache_by, requests):
+    cache_by(Author, "name")
+    zola = Writer.objects.create(name="Zola")
+    Writer.objects.create(name="Hugo").save()
+    for model in (Author, Writer):
+        list(model.objects.filter(name="Zola"))
+    Writer.objects.filter(name="Hugo").get().save()
+    requests.clear()
+    for model in (Author, Writer):
+        assert list(model.objects.filter(name="Zola").values_list("pk", flat=True)) == [zola.pk]
+    Writer.objects.filter(pk=zola.pk).update(name="Sand")
+    for model in (Author, Writer):
+        assert not model.objects.filter(name="Zola")
 
 
 @pytest.mark.parametrize("name", ["json", "binary", "float", "time", "array"])

@@ -4,12 +4,27 @@ import contextvars
 from dataclasses import replace
 
 import pytest
+from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import connections, models, transaction
 from django.db.models import Prefetch
+from django.db.models.deletion import Collector
+from django.db.models.signals import pre_migrate
 
 from appwrite_orm_django.cache import fresh_reads, invalidate, own_writes
-from tests.library.models import Author, Book, Country, Tag
+from appwrite_orm_django.changes.handlers import RowsChanged, forget, on_rows_changed, wait
+from tests.library.models import (
+    Author,
+    Book,
+    Country,
+    Magazine,
+    Numbered,
+    Owner,
+    Possession,
+    Tag,
+    Writer,
+)
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 
@@ -30,7 +45,9 @@ def tag():
 
 def elsewhere(function):
     """Call a function as another request would."""
-    return contextvars.copy_context().run(function)
+    context = contextvars.copy_context()
+    context.run(own_writes.start_request)
+    return context.run(function)
 
 
 def rename(name):
@@ -60,6 +77,154 @@ def test_each_kind_of_read_shows_the_old_row_and_without_max_age_the_new_one(tag
     rename("poem")
     assert read(young) == before
     assert read(Tag.objects.all()) != before
+
+
+@pytest.fixture
+def aged(monkeypatch):
+    """Every model has a ``max_age`` of its own."""
+    for model in apps.get_models():
+        monkeypatch.setattr(model, "appwrite_cache_max_age", 600, raising=False)
+    monkeypatch.setattr(connections["appwrite"], "_cache", None)
+    cache = connections["appwrite"].cache
+    monkeypatch.setattr(cache, "settings", replace(cache.settings, clock_skew=0.0))
+    cache.forget_invalidated()
+    yield
+    monkeypatch.setattr(connections["appwrite"], "_cache", None)
+
+
+def look_what_to_delete(objects):
+    """Cache what Django reads to delete objects."""
+    own_writes.start_request()
+    Collector("appwrite", None).collect(objects)
+
+
+DELETES = {
+    "an object": lambda author: author.delete(),
+    "a queryset": lambda author: Author.objects.filter(pk=author.pk).delete(),
+    "all": lambda author: Author.objects.all().delete(),
+}
+
+
+@pytest.mark.parametrize("way", DELETES)
+def test_a_cascade_reaches_rows_that_were_made_a_moment_ago(aged, way):
+    zola = Author.objects.create(name="Zola")
+    Book.objects.create(title="Nana", author=zola)
+    look_what_to_delete([zola])
+    look_what_to_delete(Author.objects.all())
+    elsewhere(lambda: Book.objects.create(title="Germinal", author=zola))
+    DELETES[way](zola)
+    assert not Book.objects.nocache().exists()
+
+
+def test_a_row_that_refers_to_it_since_a_moment_ago_protects(aged):
+    owner = Owner.objects.create(name="Zola")
+    look_what_to_delete([owner])
+    elsewhere(lambda: Possession.objects.create(name="house", protect=owner))
+    with pytest.raises(models.ProtectedError):
+        owner.delete()
+
+
+def test_rows_that_are_no_longer_meant_are_not_deleted(aged):
+    Book.objects.create(title="Nana", author=Author.objects.create(name="Zola"), pages=1)
+    look_what_to_delete(Book.objects.filter(pages=1))
+    elsewhere(lambda: Book.objects.update(pages=2))
+    assert Book.objects.filter(pages=1).delete()[0] == 0
+    assert Book.objects.nocache().exists()
+
+
+def test_rows_that_are_no_longer_meant_are_not_updated(aged):
+    Magazine.objects.create(title="Gil Blas", issue=1)
+    old = Magazine.objects.filter(title="Gil Blas")
+    old.update(issue=1, title="Gil Blas")  # which first reads the rows
+    own_writes.start_request()
+    elsewhere(lambda: Magazine.objects.update(title="La Vie"))
+    assert old.update(issue=5, title="Gil Blas") == 0
+    assert Magazine.objects.nocache().get().issue == 1
+    of_zola = Book.objects.filter(author__name="Zola")
+    Book.objects.create(title="Nana", author=Author.objects.create(name="Zola"))
+    of_zola.update(pages=1)  # as well
+    own_writes.start_request()
+    elsewhere(lambda: Author.objects.update(name="Sand"))
+    assert of_zola.update(pages=5) == 0
+
+
+def test_a_value_that_has_become_free_or_taken_a_moment_ago_is_so(aged):
+    Tag.objects.create(name="novel")
+    own_writes.start_request()
+    novel, poem = Tag(name="novel"), Tag(name="poem")
+    poem.full_clean()
+    with pytest.raises(ValidationError):
+        novel.full_clean()
+    rename("poem")
+    novel.full_clean()
+    novel.validate_unique()
+    for validate in (poem.full_clean, poem.validate_unique):
+        with pytest.raises(ValidationError):
+            validate()
+
+
+def test_a_row_that_exists_since_a_moment_ago_is_updated(aged, monkeypatch):
+    monkeypatch.setattr(Country._meta, "select_on_save", True)
+    assert not Country.objects.filter(pk="FR").exists()
+    elsewhere(lambda: Country.objects.create(code="FR", name="France"))
+    Country(code="FR", name="La France").save()
+    assert Country.objects.nocache().get().name == "La France"
+
+
+def test_get_or_create_makes_a_row_that_has_gone_a_moment_ago(aged):
+    Tag.objects.create(name="novel")
+    own_writes.start_request()
+    assert not Tag.objects.get_or_create(name="novel")[1]
+    elsewhere(lambda: Tag.objects.all().delete())
+    assert Tag.objects.get_or_create(name="novel")[1]
+
+
+@pytest.mark.parametrize("background", [True, False])
+@pytest.mark.parametrize("model", [Tag, Numbered])
+def test_handlers_see_the_change_that_they_are_called_for(aged, background, model):
+    made, seen = model.objects.create(name="novel"), []
+    own_writes.start_request()
+
+    def look(change):
+        seen.append([one.name for one in change.rows()])
+        seen.append([one.name for one in model.objects.all()])
+
+    list(model._base_manager.all())
+    list(model._base_manager.filter(pk__in=[made.pk]))
+    list(model.objects.all())
+    on_rows_changed(model, background=background)(look)
+    elsewhere(lambda: model.objects.update(name="poem"))
+    assert wait()
+    forget(look)
+    assert seen == [["poem"], ["poem"]]
+    change = RowsChanged(model, "appwrite", model._meta.db_table, None, "update", "webhook")
+    assert [one.name for one in change.rows()] == ["poem"]
+
+
+def test_iterator_prefetches_fresh_rows():
+    author = Author.objects.create(name="Zola")
+    Book.objects.create(title="Nana", author=author)
+    own_writes.start_request()
+    young = Author.objects.cache(max_age=600).prefetch_related("books")
+
+    def titles():
+        return [book.title for one in young.iterator(10) for book in one.books.all()]
+
+    assert titles() == ["Nana"]
+    elsewhere(lambda: Book.objects.update(title="Germinal"))
+    assert titles() == ["Germinal"]
+
+
+def test_of_several_models_of_a_table_the_shortest_counts(monkeypatch):
+    def max_age():
+        monkeypatch.setattr(connections["appwrite"], "_cache", None)
+        return connections["appwrite"].cache.core.max_age_for(("library_author",))
+
+    monkeypatch.setattr(Writer, "appwrite_cache_max_age", 600)  # a proxy
+    assert max_age() == 0
+    monkeypatch.setattr(Author, "appwrite_cache_max_age", 700)
+    assert max_age() == 600
+    monkeypatch.setattr(connections["appwrite"], "_cache", None)
 
 
 def test_a_prepared_queryset(tag):
@@ -154,6 +319,21 @@ def test_get_or_create_gets_a_row_that_was_made_meanwhile(tag):
     own_writes.start_request()
     found, made = young.get_or_create(code="FR", defaults={"name": "Frankreich"})
     assert (found.name, made) == ("France", False)
+
+
+def test_migrations_read_fresh_rows(tag):
+    young, seen = Tag.objects.cache(max_age=600), []
+
+    def look(**_):
+        seen.append(names(young))
+
+    assert names(young) == ["novel"]
+    rename("poem")
+    pre_migrate.connect(look)
+    call_command("migrate", database="appwrite", verbosity=0)
+    pre_migrate.disconnect(look)
+    assert ["novel"] not in seen
+    assert ["poem"] in seen
 
 
 def test_negative_numbers_are_refused():

@@ -42,7 +42,9 @@ def cache(script, clock, open_cache):
 
 def elsewhere(function, *args, **kwargs):
     """Call a function as another request would."""
-    return contextvars.copy_context().run(function, *args, **kwargs)
+    context = contextvars.copy_context()
+    context.run(own_writes.start_request)
+    return context.run(function, *args, **kwargs)
 
 
 def write(cache, **kwargs):

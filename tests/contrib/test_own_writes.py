@@ -1,7 +1,9 @@
 """Reads with a ``max_age`` in web requests: who is shown what, what the headers say, and what browsers keep."""
 
+import asyncio
 import contextvars
 import itertools
+import threading
 import time
 from dataclasses import replace
 
@@ -13,7 +15,7 @@ from django.db import connections
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from appwrite_orm_django.cache import own_writes
+from appwrite_orm_django.cache import batch, fresh_reads, own_writes
 from appwrite_orm_django.cache.statistics import observe_reads
 from appwrite_orm_django.contrib.cache_status import AppwriteCacheMiddleware
 from appwrite_orm_django.contrib.http_cache import cache_headers
@@ -52,7 +54,9 @@ def clock(monkeypatch):
 
 
 def elsewhere(function, *args, **kwargs):
-    return contextvars.copy_context().run(function, *args, **kwargs)
+    context = contextvars.copy_context()
+    context.run(own_writes.start_request)
+    return context.run(function, *args, **kwargs)
 
 
 def rename(name):
@@ -188,6 +192,47 @@ def test_under_asgi(clock):
     assert ask({COOKIE: mine}).content == b"epic"
 
 
+async def awrite(how, name):
+    def write():
+        Tag.objects.update(name=name)
+
+    if how == "wait_for":
+        await asyncio.wait_for(Tag.objects.aupdate(name=name), 60)
+    elif how == "gather":
+        await asyncio.gather(Tag.objects.aupdate(name=name))
+    elif how == "task":
+        await asyncio.create_task(Tag.objects.aupdate(name=name))
+    elif how == "to_thread":
+        await asyncio.to_thread(write)
+    else:
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(write,))
+        thread.start()
+        await asyncio.to_thread(thread.join)
+
+
+@pytest.mark.parametrize("how", ["wait_for", "gather", "task", "to_thread", "thread"])
+def test_writes_of_tasks_and_threads_are_those_of_the_request(clock, how):
+    async def view(request):
+        if "name" in request.GET:
+            await awrite(how, request.GET["name"])
+        return HttpResponse(
+            await Tag.objects.cache(max_age=5).values_list("name", flat=True).afirst()
+        )
+
+    def ask(**data):
+        middleware = AppwriteOwnWritesMiddleware(view)
+        return elsewhere(async_to_sync(middleware), factory.get("/", data))
+
+    assert ask().content == b"novel"
+    clock.now += 1
+    mine = ask(name="poem")
+    assert mine.content == b"poem"
+    assert COOKIE in mine.cookies
+    rename("essay")
+    clock.now += 1
+    assert ask().content == b"poem"  # another request
+
+
 def test_a_page_that_was_written_for_is_not_public(clock):
     @cache_headers(Tag)
     def page(request):
@@ -300,6 +345,26 @@ def test_while_a_write_is_in_flight_a_copy_is_confirmed_by_its_age(clock, monkey
     assert kept_for(ask(page)) == 5  # its rows are fresh
     clock.now += 5
     assert ask(page, fresh["ETag"]).status_code == 200
+
+
+FRESH = {
+    "fresh_reads": fresh_reads,
+    "batch": batch,
+}
+
+
+@pytest.mark.parametrize("how", FRESH)
+def test_a_page_of_reads_that_must_be_fresh_is_confirmed_only_while_it_is(clock, how):
+    @cache_headers(Tag)
+    def strict(request):
+        with FRESH[how]():
+            return names(request)
+
+    etag = ask(strict)["ETag"]
+    assert ask(strict, etag).status_code == 304
+    rename("poem")
+    clock.now += 1
+    assert ask(strict, etag).content == b"poem"
 
 
 def test_whoever_has_written_is_not_confirmed_an_older_copy(clock):

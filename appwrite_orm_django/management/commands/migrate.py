@@ -25,6 +25,7 @@ from django.db.migrations import RunPython
 
 from appwrite_orm_django.backend.aliases import is_appwrite
 from appwrite_orm_django.backend.creation import models_without_migration, models_without_table
+from appwrite_orm_django.cache import fresh_reads
 from appwrite_orm_django.client.errors import AppwriteError
 from appwrite_orm_django.orm.permissions import alias_of_permissions, create_permissions
 from appwrite_orm_django.schema.from_models import models_of
@@ -59,6 +60,7 @@ class Command(MigrateCommand):
         databases = [] if is_appwrite(connections[alias]) else [alias]
         return {**super().get_check_kwargs(options), "databases": databases}
 
+    @fresh_reads()  # data steps change what they read
     def handle(self, *args: Any, **options: Any) -> None:
         alias = options["database"]
         if alias is None:
