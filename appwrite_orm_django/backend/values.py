@@ -531,10 +531,12 @@ class RowIdCodec(Codec):
 
     def encode(self, value: Any) -> str:
         try:
+            if isinstance(self.inner, DurationCodec):
+                return row_ids.encode_integer(self.inner.encode(value))
             if isinstance(self.inner, IntegerCodec):
                 return row_ids.encode_integer(int(value))
             if isinstance(self.inner, DateCodec):
-                return f"{value:%Y-%m-%d}"
+                return str(value.isoformat())
             if isinstance(self.inner, DateTimeCodec):
                 return _basic_form(self.inner.encode(value))
             return row_ids.check_text(str(self.inner.encode_within(value)))
@@ -542,20 +544,14 @@ class RowIdCodec(Codec):
             raise OutOfRange(str(error), _integer_side(value)) from None
 
     def decode(self, wire: Any) -> Any:
-        return (
-            row_ids.decode_integer(wire)
-            if isinstance(self.inner, IntegerCodec)
-            else self.inner.decode(self._inner_wire(wire))
-        )
+        return self.inner.decode(self._inner_wire(wire))
 
     def stored(self, wire: Any) -> Any:
-        return (
-            row_ids.decode_integer(wire)
-            if isinstance(self.inner, IntegerCodec)
-            else self.inner.stored(self._inner_wire(wire))
-        )
+        return self.inner.stored(self._inner_wire(wire))
 
     def _inner_wire(self, wire: Any) -> Any:
+        if isinstance(self.inner, IntegerCodec):
+            return row_ids.decode_integer(wire)
         return _extended_form(wire) if isinstance(self.inner, DateTimeCodec) else wire
 
 

@@ -208,9 +208,10 @@ def is_its_own_id(text: str) -> bool:
     """
     Return whether a text key is the id of its row.
 
-    A text that looks like a derived id is not, so that no two keys share an id.
+    A text that looks like a derived id is not, so that no two keys share an id. Nor is ``0``, which
+    the server takes for no id (recording ``rows-ids``).
     """
-    return ID.fullmatch(text) is not None and _DERIVED.fullmatch(text) is None
+    return ID.fullmatch(text) is not None and text != "0" and _DERIVED.fullmatch(text) is None
 
 
 def encode_integer(value: int) -> str:

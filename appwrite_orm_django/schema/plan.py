@@ -15,12 +15,13 @@ from typing import TypeGuard
 from appwrite_orm_django.engines import MARIADB, Engine
 
 from .comparison import same_rules, same_storage
-from .definitions import COMPARED, Column, Database, Index, Table
+from .definitions import COMPARED, Column, Database, Index, RowIds, Table
 from .encodings import plain, reads_alike
 from .errors import UnsupportedModel
 from .limits import characters_of
 from .names import (
     FILL_TABLES,
+    KEY_INDEX,
     MIGRATIONS_TABLE,
     OWN_TABLES,
     SYSTEM_COLUMNS,
@@ -278,7 +279,11 @@ def _compare_tables(
 ) -> tuple[list[Step], list[Step]]:
     live, steps = _renamed(wanted, live, renames)
     there = {column.key.lower(): column for column in live.columns}
+    has_key_columns = live.index(KEY_INDEX) is not None
     for column in wanted.columns:
+        if has_key_columns and isinstance(column.fill, RowIds):
+            # The keys are in another column, and the ids of rows need not be keys.
+            column = replace(column, fill=None)
         steps += _compare_columns(live.id, there, column, marks)
     freeing = {step.before.key: step for step in _freeing(wanted, live, steps)}
     # The next plan finds the other changes to a replaced column.

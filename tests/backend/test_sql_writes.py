@@ -548,3 +548,106 @@ class TestDrop:
             Tag.objects.create(name="a")
             with pytest.raises(NotSupportedError, match="the open block has changed rows"):
                 run("DROP TABLE library_tag")
+
+
+@pytest.mark.django_db(databases=DATABASES, transaction=True)
+class TestKeysThatAreNoRowIds:
+    """The id of such a row is derived from its key, or is what another client has given it."""
+
+    @pytest.fixture(autouse=True)
+    def _tables(self):
+        with isolate_apps("tests.library"):
+
+            class Road(models.Model):
+                path = models.CharField(max_length=60, primary_key=True)
+                size = models.IntegerField(default=0)
+
+                class Meta:
+                    app_label = "library"
+                    db_table = "library_road"
+
+            class Stand(models.Model):
+                pk = models.CompositePrimaryKey("row", "number")
+                row = models.CharField(max_length=10)
+                number = models.IntegerField()
+                size = models.IntegerField(default=0)
+
+                class Meta:
+                    app_label = "library"
+                    db_table = "library_stand"
+
+        from django.apps import apps
+
+        made = {"road": Road, "stand": Stand}
+        apps.all_models["library"].update(made)
+        apps.clear_cache()
+        for alias in (APPWRITE, twin()):
+            with connections[alias].schema_editor() as editor:
+                for model in made.values():
+                    editor.create_model(model)
+        Road.objects.using(twin()).bulk_create(self.roads(Road))
+        Road.objects.using(APPWRITE).bulk_create(self.roads(Road))
+        for alias in (APPWRITE, twin()):
+            Stand.objects.using(alias).bulk_create(
+                Stand(row=row, number=number, size=number) for row in "ab" for number in (1, 2)
+            )
+        self.models = tuple(made.values())
+        yield
+        for alias in (APPWRITE, twin()):
+            with connections[alias].schema_editor() as editor:
+                for model in made.values():
+                    editor.delete_model(model)
+        for name in made:
+            del apps.all_models["library"][name]
+        apps.clear_cache()
+
+    @staticmethod
+    def roads(model):
+        return [model(path=path, size=size) for size, path in enumerate(["a/b/", "c d", "own-id"])]
+
+    @pytest.mark.parametrize("block", [False, True])
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "UPDATE library_road SET size = size + 10",
+            "UPDATE library_road SET size = 7 WHERE path IN ('c d', 'own-id')",
+            "DELETE FROM library_road WHERE path = 'a/b/'",
+            "DELETE FROM library_road",
+            "INSERT INTO library_road (path, size) VALUES ('e f', 1), ('g', 2)",
+            "INSERT INTO library_road (path, size) SELECT path || '/', size FROM library_road",
+            "UPDATE library_stand SET size = size + 10 WHERE number = 2",
+            "DELETE FROM library_stand WHERE \"row\" = 'a' AND number = 1",
+            "DELETE FROM library_stand",
+            "INSERT INTO library_stand (\"row\", number, size) VALUES ('c', 1, 0), ('c', 2, 0)",
+        ],
+    )
+    def test_they_do_what_sqlite_does(self, sql, block):
+        with transaction.atomic(using=APPWRITE if block else "default"):
+            contents(APPWRITE, *self.models)  # cached
+            assert run(sql) == run(sql, alias=twin())
+            assert contents(APPWRITE, *self.models) == contents(twin(), *self.models)
+        assert contents(APPWRITE, *self.models) == contents(twin(), *self.models)
+
+    def test_rows_with_ids_of_other_clients(self, appwrite):
+        road = appwrite.table_ref("library_road")
+        client_rows.create_row(appwrite.transport, road, "other", {"path": "x y", "size": 1})
+        assert run("UPDATE library_road SET size = 8 WHERE size = 1") == 2
+        assert client_rows.get_row(appwrite.transport, road, "other")["size"] == 8
+        assert run("DELETE FROM library_road WHERE path = 'x y'") == 1
+        assert self.models[0].objects.using(APPWRITE).count() == 3
+
+    def test_keys_cannot_be_changed(self):
+        for sql in (
+            "UPDATE library_road SET path = 'z' WHERE size = 1",
+            "UPDATE library_stand SET number = 5 WHERE number = 1",
+        ):
+            with pytest.raises(NotSupportedError, match="cannot change the id of a row"):
+                run(sql)
+
+    def test_keys_exclude_each_other(self):
+        for sql in (
+            "INSERT INTO library_road (path, size) VALUES ('a/b/', 1)",
+            "INSERT INTO library_stand (\"row\", number, size) VALUES ('a', 1, 0)",
+        ):
+            with pytest.raises(IntegrityError):
+                run(sql)

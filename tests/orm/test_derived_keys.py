@@ -82,6 +82,7 @@ TEXTS = [
     "x" * 255,
     "%d \\ 'quoted' \"twice\"",
     "short",
+    "0",
     derived_id([["text", "an id that is derived"]]),
 ]
 
@@ -312,7 +313,7 @@ def test_children_have_the_ids_of_their_parents():
 @pytest.mark.parametrize(
     ("field", "values"),
     [
-        (models.DecimalField(max_digits=6, decimal_places=2), [decimal.Decimal("-1.50"), decimal.Decimal("9.90"), decimal.Decimal(10)]),
+        (models.DecimalField(max_digits=6, decimal_places=2), [decimal.Decimal("-1.50"), decimal.Decimal(0), decimal.Decimal("9.90"), decimal.Decimal(10)]),
         (models.DecimalField(max_digits=30, decimal_places=2), [decimal.Decimal("-1.50"), decimal.Decimal("9.90"), decimal.Decimal(10)]),
         (models.FloatField(), [-1.5, 0.0, 1e-7, 9.0, 10.0]),
         (models.TimeField(), [datetime.time(1, 2, 3), datetime.time(14, 30, 0, 5)]),
@@ -321,7 +322,8 @@ def test_children_have_the_ids_of_their_parents():
         (models.GenericIPAddressField(), ["10.0.0.1", "2001:db8::1"]),
         (models.TextField(), ["a\nb", "c"]),
         (models.EmailField(), ["ann@example.org", "bob@example.org"]),
-        (models.DateField(), [datetime.date(2026, 1, 2), datetime.date(2026, 1, 3)]),
+        (models.DateField(), [datetime.date(1, 2, 3), datetime.date(2026, 1, 2), datetime.date(2026, 1, 3)]),
+        (models.DurationField(), [datetime.timedelta(0), datetime.timedelta(microseconds=9), datetime.timedelta(days=100)]),
     ],
     ids=lambda one: type(one).__name__ if isinstance(one, models.Field) else "",
 )  # fmt: skip

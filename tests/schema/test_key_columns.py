@@ -55,6 +55,14 @@ with isolate_apps("tests.library"):
             app_label = "library"
             db_table = "library_coin"
 
+    class RenamedCoin(AppwriteModel):
+        location = models.CharField(max_length=60, primary_key=True)
+        name = models.CharField(max_length=20)
+
+        class Meta:
+            app_label = "library"
+            db_table = "library_coin"
+
 
 @pytest.fixture
 def transport(level, behind_alias):
@@ -168,3 +176,47 @@ def test_migrate_adds_it_before_anything_else(transport, monkeypatch):
     call_command("migrate", database="appwrite", stdout=output)
     assert "library.Coin: added or widened code" in output.getvalue()
     assert objects(Coin).get(pk="EUR").code == "EUR"
+
+
+def alter_key(old, new):
+    with connections["appwrite"].schema_editor() as editor:
+        editor.alter_field(old, old._meta.pk, new._meta.pk)
+
+
+def test_a_key_is_renamed(transport):
+    """The ids of rows stay as they are, so the new column cannot be filled from them."""
+    migrate(transport, wanted(Coin))
+    objects(Coin).create(code="a/b/", name="A")
+    objects(Coin).create(code="own-id", name="B")
+    alter_key(Coin, RenamedCoin)
+    assert plan_for(transport, wanted(RenamedCoin)).steps == ()
+    found = objects(RenamedCoin).values_list("location", "name")
+    assert sorted(found) == [("a/b/", "A"), ("own-id", "B")]
+    assert objects(RenamedCoin).get(pk="a/b/").name == "A"
+    objects(RenamedCoin).create(pk="c d", name="C")
+    with pytest.raises(IntegrityError):
+        objects(RenamedCoin).create(pk="a/b/", name="again")
+
+
+def test_a_key_with_another_column_is_not_filled_from_the_ids(transport):
+    """Without a migration, nothing says which column it was."""
+    migrate(transport, wanted(Coin))
+    objects(Coin).create(code="a/b/", name="A")
+    with pytest.raises(IntegrityError, match="location because one row has no value"):
+        migrate(transport, wanted(RenamedCoin))
+    assert objects(Coin).get(pk="a/b/").name == "A"
+
+
+def test_a_key_becomes_the_id_if_all_rows_have_it(transport):
+    migrate(transport, wanted(Coin))
+    objects(Coin).create(code="EUR", name="Euro")
+    objects(Coin).create(code="a/b/", name="A")
+    with pytest.raises(UnconvertibleRows, match="has the key 'a/b/'"):
+        alter_key(Coin, IdCoin)
+    assert objects(Coin).get(pk="a/b/").name == "A"
+    objects(Coin).filter(pk="a/b/")._raw_delete("appwrite")
+    alter_key(Coin, IdCoin)
+    assert objects(IdCoin).get(pk="EUR").name == "Euro"
+    objects(IdCoin).create(pk="USD", name="Dollar")
+    alter_key(IdCoin, Coin)
+    assert objects(Coin).get(pk="USD").code == "USD"

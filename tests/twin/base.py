@@ -89,7 +89,7 @@ class DatabaseOperations(operations.DatabaseOperations):
 class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
     def column_sql(self, model, field, include_default=False):
         """Let the moments that only Appwrite sets be null."""
-        if field.column.startswith("$") and isinstance(field, DateTimeField):
+        if isinstance(field, DateTimeField) and field.column.startswith("$"):
             field = copy(field)
             field.null = True
         return super().column_sql(model, field, include_default)

@@ -11,7 +11,7 @@ import itertools
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal
@@ -35,7 +35,6 @@ from appwrite_orm_django.backend.evaluation.database import LocalDatabase
 from appwrite_orm_django.backend.evaluation.names import as_written, words_of
 from appwrite_orm_django.backend.evaluation.run import Program, Run
 from appwrite_orm_django.backend.evaluation.tables import LEFT_OUT, quoted
-from appwrite_orm_django.backend.keys import primary_key_of
 from appwrite_orm_django.backend.planning.writes import (
     PreparedValue,
     is_prepared,
@@ -44,10 +43,12 @@ from appwrite_orm_django.backend.planning.writes import (
 )
 from appwrite_orm_django.backend.values import (
     ROW_ID,
+    codec_for,
     column_key,
     storage_field,
     table_id,
 )
+from appwrite_orm_django.schema.keys import has_derived_ids, key_fields
 from appwrite_orm_django.schema.names import unquoted
 
 if TYPE_CHECKING:
@@ -123,14 +124,9 @@ class _Statement:
             for one in self.model._meta.local_concrete_fields
             if action != "update" or unquoted(one.column) in columns  # type: ignore[arg-type]  # concrete fields have a column
         ]
+        self.has_derived_ids = has_derived_ids(self.model)
         self.outcome = Outcome()
         self._has_run = False
-        self._key = primary_key_of(self.model)
-        if action != "insert" and len(self._key.fields) > 1:
-            raise NotSupportedError(
-                f"{self.table.table}: SQL can insert rows with a composite primary key, but not "
-                "change or delete them.\nUse update() or delete() of a queryset."
-            )
 
     @classmethod
     def of(cls, sql: str, params: Any, connection: Connection) -> _Statement | None:
@@ -169,31 +165,35 @@ class _Statement:
                 )
                 self.outcome.rows = run.returned
             new = self.action == "insert"
-            fields = self.fields if new else [self.model._meta.pk, *self.fields]
-            readers = [
-                _Reader(one, database, self, as_python=new or one.primary_key) for one in fields
-            ]
+            readers = [_Reader(one, database, self, as_python=new) for one in self.fields]
+            first: list[Callable[[Any], Any]] = []
+            if not new:
+                pk = self.model._meta.pk
+                first = [
+                    str if self.has_derived_ids else _Reader(pk, database, self, as_python=True)
+                ]
             return [
-                tuple(reader(value) for reader, value in zip(readers, row, strict=False))
+                tuple(reader(value) for reader, value in zip([*first, *readers], row, strict=False))
                 for row in changes
             ]
-
-    def _row_id(self, value: Any) -> str:
-        """Return the row id for a value of the primary key."""
-        return self._key.row_id(value, self.connection.engine)
 
     def _computed(self) -> Computed:
         return Computed(self.query, self._changes)
 
+    def _encode_id(self) -> Callable[[Any], Any]:
+        return str if self.has_derived_ids else codec_for(self.model._meta.pk).encode
+
     # Update
 
     def _update(self) -> None:
-        if any(one.primary_key for one in self.fields):
+        if not {one.name for one in key_fields(self.model)}.isdisjoint(
+            one.name for one in self.fields
+        ):
             raise NotSupportedError(f"{self.table.table}: {_IS_SET_BY_THE_SERVER}")
         command = UpdateFromQuery(
             self.table,
             self._computed(),
-            self._row_id,
+            self._encode_id(),
             self._wires,
             unique=unique_columns(self.model),
             model=self.model,
@@ -217,7 +217,7 @@ class _Statement:
     # Delete
 
     def _delete(self) -> None:
-        keys = ValuesOf(self._computed(), self._row_id)
+        keys = ValuesOf(self._computed(), self._encode_id())
         condition = Condition((), (Membership(ROW_ID, keys),))
         result = self.connection.write(DeleteRows(self.table, condition, model=self.model))
         self.outcome.count = result.count
@@ -236,8 +236,12 @@ class _Statement:
             return
         query.insert_values(self.fields, objects, raw=True)
         compiler = query.get_compiler(using=self.connection.alias)
-        rows = compiler.execute_sql(list(self._key.fields))
-        key = rows[-1][0] if rows else None
+        key = None
+        if len(key_fields(self.model)) == 1:
+            rows = compiler.execute_sql([self.model._meta.pk])
+            key = rows[-1][0] if rows else None
+        else:
+            compiler.execute_sql()
         self.outcome.lastrowid = key if isinstance(key, int) else None
 
     def _object(self, values: Sequence[Any]) -> SimpleNamespace:
@@ -334,7 +338,8 @@ class _WritingRun(Run):
     """
     The evaluation of a statement that writes.
 
-    Its rows are those that the statement has changed: the key, and for an update the new values.
+    Its rows are those that the statement has changed: the key, or the row id if that is derived
+    from columns, and for an update the new values.
 
     Attributes:
         matched: the number of rows that it inserted, matched or deleted.
@@ -365,9 +370,9 @@ class _WritingRun(Run):
         table, written = quoted(self.tables[self._target].name), quoted(_WRITTEN)
         action = self._statement.action
         columns = [quoted(unquoted(one.column)) for one in self._statement.fields]  # type: ignore[arg-type]  # concrete fields have a column
-        # An insert notes no key, and those of several columns can only be inserted.
-        pk = "" if action == "insert" else quoted(unquoted(self._statement.model._meta.pk.column))
-        noted = [pk] if action == "delete" else columns if action == "update" else []
+        derived = self._statement.has_derived_ids
+        pk = "" if derived else quoted(unquoted(self._statement.model._meta.pk.column))
+        noted = columns if action == "update" else [pk] if action == "delete" and pk else []
         names = ["number", *(f"c{position}" for position in range(len(noted)))]
         side = "NEW" if action == "insert" else "OLD"
         values = [f"{side}.{name}" for name in (rowid, *noted)]
@@ -378,15 +383,20 @@ class _WritingRun(Run):
         )
         self.returned = super()._select()
         if action == "delete":
-            found: list[Any] = raw.execute(f"SELECT c0 FROM {written} ORDER BY rowid").fetchall()
+            key = "c0" if pk else "number"
+            found: list[Any] = raw.execute(f"SELECT {key} FROM {written} ORDER BY rowid").fetchall()
         else:
-            new = [f"t.{name}" for name in (columns if action == "insert" else [pk, *columns])]
+            key = f"t.{pk}" if pk else "w.number"
+            new = [*([] if action == "insert" else [key]), *(f"t.{name}" for name in columns)]
             old = [f"w.{name}" for name in names[1:]]
             # Python's sqlite3 would convert columns by their type, and take any text for a boolean.
             shown = ", ".join(f"IFNULL({name}, NULL)" for name in (*new, *old))
             found = raw.execute(
                 f"SELECT {shown} FROM {written} w JOIN {table} t ON t.{rowid} = w.number ORDER BY w.rowid"
             ).fetchall()
+        if derived and action != "insert":
+            ids = self._loaders[self._target].loaded_ids
+            found = [(ids[number - 1], *others) for number, *others in found]
         self.matched = len(found)
         if action != "update":
             return found

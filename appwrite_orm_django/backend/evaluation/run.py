@@ -53,8 +53,13 @@ class Loader:
         self._together = max(1, min(_ROWS, _VALUES // len(self.columns)))
         self._many = table.insert_sql(self.columns, self._together)
         self._one = table.insert_sql(self.columns, 1)
-        self._seen: set[str] = set()
+        self._seen: dict[str, None] = {}
         self.row_ids: set[str | None] = set()
+
+    @property
+    def loaded_ids(self) -> Sequence[str]:
+        """The ids of the rows, in the order in which SQLite numbers them from 1."""
+        return tuple(self._seen)
 
     def add(self, rows: Sequence[Row]) -> None:
         rows = self._new(rows)
@@ -69,14 +74,14 @@ class Loader:
 
     def _new(self, rows: Sequence[Row]) -> Sequence[Row]:
         """Leave out known rows: those of another step, and those that moved between pages."""
-        ids = set(map(itemgetter(ROW_ID), rows))
-        if len(ids) == len(rows) and self._seen.isdisjoint(ids):
+        ids = dict.fromkeys(map(itemgetter(ROW_ID), rows))
+        if len(ids) == len(rows) and self._seen.keys().isdisjoint(ids):
             self._seen |= ids
             return rows
         new = []
         for row in rows:
             if row[ROW_ID] not in self._seen:
-                self._seen.add(row[ROW_ID])
+                self._seen[row[ROW_ID]] = None
                 new.append(row)
         return new
 
@@ -177,11 +182,14 @@ class Run:
         self.fetched = 0
         self.description: Any = None
         self._brought: list[Brought] = []
+        self._loaders: Mapping[str, Loader] = {}
 
     def rows(self) -> list[tuple[Any, ...]]:
         with self.database.with_tables(self.tables.values()) as raw:
             read = self._columns_read(raw)
-            loaders = {name: Loader(raw, table, read[name]) for name, table in self.tables.items()}
+            loaders = self._loaders = {
+                name: Loader(raw, table, read[name]) for name, table in self.tables.items()
+            }
             keys = self._keys(loaders)
             self._brought = [self._noting(number) for number in range(len(self.command.fetches))]
             for fetch, brought in zip(self.command.fetches, self._brought, strict=True):
