@@ -283,7 +283,8 @@ class _Batch:
             if self._table is None:
                 raise BadFile(
                     f"Line {number:,}: the database {self._database.id} has no table "
-                    f"{table_id}.\nRun manage.py migrate first."
+                    f"{table_id}.\nRun manage.py migrate first. It makes tables only in the database to "
+                    "which the routers send a model."
                 )
             self._rewritten = list(_rewritten(self.encodings.get(table_id, {}), self._table))
         elif len(self._rows) == rows.MAX_BULK_ROWS or self._bytes + size > MAX_BATCH_BYTES:
