@@ -38,11 +38,12 @@ $(DOCS_STAMP): pyproject.toml | $(BIN)/python
 	@$(PIP) --quiet --editable ".[docs]"
 	@touch $@
 
-# The engine under the demo's local Appwrite: make demo ENGINE=mongodb.
+# The engine under the demo's local Appwrite: make demo ENGINE=mongodb. Another port: make demo ADDRPORT=127.0.0.1:8001.
 ENGINE ?= mariadb
+ADDRPORT ?= 127.0.0.1:8000
 .PHONY: demo
 demo: $(DEMO_STAMP)
-	APPWRITE_ENGINE=$(ENGINE) $(BIN)/python manage.py demo
+	APPWRITE_ENGINE=$(ENGINE) $(BIN)/python manage.py demo --addrport $(ADDRPORT)
 
 # A first look, about a minute on two cores: checks, requests and errors, plans of migrations, keys of models.
 QUICK := tests/checks tests/client tests/schema/test_plan.py tests/orm/test_primary_keys.py

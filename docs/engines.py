@@ -55,7 +55,7 @@ ROWS: list[tuple[str, Callable[[Engine], str]]] = [
     (
         "Text that looks like an operator of Appwrite",
         lambda e: (
-            "yes" if e.keeps_operator_text else "new rows only, outside of blocks; else refused"
+            "yes" if e.keeps_operator_text else "new rows only, outside `atomic`; else refused"
         ),
     ),
     (
@@ -77,7 +77,7 @@ ROWS: list[tuple[str, Callable[[Engine], str]]] = [
     (
         "Rename or resize a field",
         lambda e: (
-            "in place" if e.alters_indexed_tables else "all indexes of its table are made anew"
+            "in place" if e.alters_indexed_tables else "all indexes of its table are created again"
         ),
     ),
     (
@@ -96,7 +96,7 @@ ROWS: list[tuple[str, Callable[[Engine], str]]] = [
     (
         "Two writes of a row at the same moment",
         lambda e: (
-            "one may lose and is [tried again](transactions.md#on-mongodb)"
+            "one may lose and is [retried](transactions.md#on-mongodb)"
             if e.race_is_server_error
             else "one waits"
         ),

@@ -19,7 +19,7 @@ from django.db import connections
 
 from appwrite_orm_django.backend.connection import Connection
 from appwrite_orm_django.client import local_endpoint
-from appwrite_orm_django.client.errors import AppwriteError, Unauthorized
+from appwrite_orm_django.client.errors import AppwriteError, MissingScope, Unauthorized
 from appwrite_orm_django.engines import ENGINES, MARIADB, Engine
 from appwrite_orm_django.engines.evidence import Evidence, evidence_in
 
@@ -71,7 +71,7 @@ class EngineWatch:
 
         Raises:
             ImproperlyConfigured: the key may read neither rows nor tables.
-            AppwriteError: the server cannot be asked.
+            AppwriteError: the server cannot be asked, or does not know the key.
         """
         if not self._is_known:
             with self._lock:
@@ -108,6 +108,8 @@ class EngineWatch:
             if stated is not None:
                 self._is_known = True
                 return stated
+            if not isinstance(error, MissingScope):
+                raise  # an unknown key: to state the engine would not help
             raise ImproperlyConfigured(
                 f'{self._option} is not set, and the API key of "{self._alias}" may not find out '
                 f"the engine under {self._host}: {str(error).partition(chr(10))[0]}\n"

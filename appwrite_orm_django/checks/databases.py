@@ -19,7 +19,13 @@ from django.db import models
 from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.checks.messages import Messages, error, warning
 from appwrite_orm_django.client import local_endpoint
-from appwrite_orm_django.client.errors import AppwriteError, MissingScope
+from appwrite_orm_django.client.errors import (
+    AppwriteError,
+    MissingScope,
+    NotAppwrite,
+    ProjectNotFound,
+    Unauthorized,
+)
 from appwrite_orm_django.client.references import ID
 from appwrite_orm_django.client.secret import hidden
 from appwrite_orm_django.conf import (
@@ -39,6 +45,9 @@ __all__ = ["check_drift", "check_settings"]
 
 
 _MAX_STEPS_SHOWN = 5
+
+# To run the check again would not help.
+_SETTINGS_ERRORS = (ImproperlyConfigured, NotAppwrite, ProjectNotFound, Unauthorized)
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **_: Any) -> Messages:
@@ -137,6 +146,9 @@ def _check_live(
             wanted = with_own_tables(wanted)
     except (UnsupportedModel, SchemaTooLarge):
         return  # check_models reports this
+    except (AppwriteError, ImproperlyConfigured) as exc:
+        yield _not_compared(alias, exc)
+        return
     try:
         plan = plan_for(
             connection.transport,
@@ -147,14 +159,7 @@ def _check_live(
         yield warning(10, f'"{alias}" does not match the models: {exc}', "See the message.")
         return
     except (AppwriteError, ImproperlyConfigured) as exc:
-        needed = "The key needs the scopes databases.read, tables.read, columns.read, indexes.read and rows.read."
-        yield warning(
-            11,
-            f'The schema of "{alias}" could not be compared with the models: {exc}',
-            needed
-            if isinstance(exc, MissingScope)
-            else "Run the check again when the server answers.",
-        )
+        yield _not_compared(alias, exc)
         return
     if plan.steps:
         shown = "; ".join(f"{step.sign} {step}" for step in plan.steps[:_MAX_STEPS_SHOWN])
@@ -178,6 +183,18 @@ def _check_live(
             "them.",
         )
     yield from _check_feature_level(alias, connection, wanted_models)
+
+
+def _not_compared(alias: str, exc: Exception) -> checks.CheckMessage:
+    if isinstance(exc, MissingScope):
+        way_out = "The key needs the scopes databases.read, tables.read, columns.read, indexes.read and rows.read."
+    elif isinstance(exc, _SETTINGS_ERRORS):
+        way_out = "Correct the settings, and run the check again."
+    else:
+        way_out = "Run the check again when the server answers."
+    return warning(
+        11, f'The schema of "{alias}" could not be compared with the models: {exc}', way_out
+    )
 
 
 def _check_feature_level(

@@ -192,7 +192,10 @@ class DatabaseNotFound(AppwriteError, utils.OperationalError):
     This is also the answer to a user's bulk write without an API key.
     """
 
-    hint = 'Check {settings}["NAME"], or create the database: manage.py migrate.'
+    hint = (
+        'Check {settings}["NAME"]. manage.py migrate creates the database if the routers send models '
+        "to it."
+    )
 
 
 class WriteRefused(AppwriteError, utils.OperationalError):

@@ -33,7 +33,7 @@ from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.schema.conversion import CannotConvert, convert
 from appwrite_orm_django.schema.definitions import Column, Database, Encoding, Table
 from appwrite_orm_django.schema.encodings import as_recorded, from_record, reads_alike
-from appwrite_orm_django.schema.names import is_hidden
+from appwrite_orm_django.schema.names import MIGRATIONS_TABLE, is_hidden
 from appwrite_orm_django.schema.records import ROW_ID, records_of
 
 __all__ = ["BadFile", "Imported", "export_rows", "import_rows", "resume_point"]
@@ -206,7 +206,7 @@ def import_rows(
 
     Args:
         database: the database on the server; it must have every table of the file.
-        tables: ids of the tables to import; None for all.
+        tables: ids of the tables to import; None for all but the records of migrations.
         row_id: returns the id of a row that is derived from its columns, which another engine
             derives in another way; None to keep the id.
         announce: returns the context manager for requests that write to a table, which invalidates
@@ -232,7 +232,7 @@ def import_rows(
             continue
         table_id, row = rest
         seen[table_id] += 1
-        if tables is None or table_id in tables:
+        if table_id != MIGRATIONS_TABLE if tables is None else table_id in tables:
             batch.add(table_id, row, len(line), number)
     batch.send()
     if totals is None:
@@ -283,7 +283,8 @@ class _Batch:
             if self._table is None:
                 raise BadFile(
                     f"Line {number:,}: the database {self._database.id} has no table "
-                    f"{table_id}.\nRun manage.py migrate first."
+                    f"{table_id}.\nRun manage.py migrate first. It makes tables only in the database to "
+                    "which the routers send a model."
                 )
             self._rewritten = list(_rewritten(self.encodings.get(table_id, {}), self._table))
         elif len(self._rows) == rows.MAX_BULK_ROWS or self._bytes + size > MAX_BATCH_BYTES:

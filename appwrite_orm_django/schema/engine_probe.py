@@ -35,7 +35,7 @@ def engine_of(transport: Transport, database: str) -> Engine:
 
     Raises:
         NothingToAsk: there are no tables yet.
-        Unauthorized: the key may read neither.
+        Unauthorized: the key may read neither, or is unknown.
     """
     try:
         found = _by_records(transport, database)

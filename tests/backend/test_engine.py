@@ -1,6 +1,7 @@
 """The engine of a server is found out if the settings do not state it, and compared with the first answer that tells if they do."""
 
 import re
+import socket
 import threading
 from contextlib import ExitStack
 
@@ -12,8 +13,11 @@ from django.db import connections
 from appwrite_local import registry
 from appwrite_local.adapter import LocalAdapter
 from appwrite_local.messages import json_response
+from appwrite_local.server import LocalServer
 from appwrite_orm_django.backend.base import DatabaseWrapper
+from appwrite_orm_django.checks.databases import check_drift
 from appwrite_orm_django.client import databases, rows, tables
+from appwrite_orm_django.client.errors import Unauthorized
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.engines.evidence import evidence_in
@@ -236,6 +240,30 @@ def test_a_key_that_may_see_nothing_must_be_told(wire):
     wire.without_scope("tables.read", "rows.read")
     with pytest.raises(ImproperlyConfigured, match=r'"ENGINE"\] is not set.*\n.*tables\.read'):
         wire.connection.engine  # noqa: B018 - asks the server
+
+
+def test_an_unknown_key_is_told_apart_from_one_without_scopes(connect):
+    """To state the engine would not help."""
+    connection = connect(
+        HOST="http://unknown-key.test/v1", USER="demo", PASSWORD="wrong", NAME=DATABASE
+    )
+    with connection.transport.through(lambda _: LocalAdapter(LocalServer())):
+        with pytest.raises(Unauthorized, match=r'Check the API key in DATABASES\["appwrite"\]'):
+            connection.engine  # noqa: B018 - asks the server
+        (message,) = check_drift(None, databases=["appwrite"])
+    assert message.id == "appwrite.W011"
+    assert 'Check the API key in DATABASES["appwrite"]["PASSWORD"]' in message.msg
+    assert message.hint.startswith("Correct the settings")
+
+
+def test_the_check_of_a_server_that_is_not_there(connect):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # taken, and nobody listens
+        connect(HOST=f"http://127.0.0.1:{unused.getsockname()[1]}/v1", NAME=DATABASE)
+        (message,) = check_drift(None, databases=["appwrite"])
+    assert message.id == "appwrite.W011"
+    assert "Connection refused" in message.msg
+    assert message.hint.startswith("Run the check again when the server answers.")
 
 
 def test_without_tables_nothing_is_decided(connect, monkeypatch):

@@ -158,7 +158,7 @@ def test_classes(transport, server, status, type_, ours, django):
             "database_not_found",
             "Database with the requested ID 'shop' could not be found.",
             "product: Database with the requested ID 'shop' could not be found (404 database_not_found)\n"
-            'Check DATABASES["appwrite"]["NAME"], or create the database: manage.py migrate.',
+            'Check DATABASES["appwrite"]["NAME"]. manage.py migrate creates the database if the routers send models to it.',
         ),
     ],
 )

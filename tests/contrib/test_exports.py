@@ -6,6 +6,7 @@ import io
 import json
 import re
 import subprocess
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.contrib.exports import BadFile, export_rows, import_rows, resume_point
 from appwrite_orm_django.schema.definitions import Column, Database, Encoding, Index, Table
 from appwrite_orm_django.schema.from_server import read_database
+from appwrite_orm_django.schema.names import MIGRATIONS_TABLE
 from appwrite_orm_django.schema.own_tables import CLAIMS, with_own_tables
 from appwrite_orm_django.schema.records import read_recorded
 from tests.schema.conftest import Counter, a_server, connect, migrate
@@ -247,6 +249,24 @@ def test_the_commands(source, target, use, tmp_path):
     assert run("appwrite_import", file) == "0 rows created, 1,204 already present.\n"
     assert rows_of(target, "a") == rows_of(source, "a")
     assert rows.list_rows(target, TableRef("shop", CLAIMS.id))["rows"] == []
+
+
+def test_records_of_migrations_stay_with_their_tables(source, target, use, tmp_path):
+    """Elsewhere, migrate would take migrations for applied that never ran there."""
+    table = Table(MIGRATIONS_TABLE, MIGRATIONS_TABLE, (Column("name", "varchar", 255),))
+    for transport in (source, target):
+        migrate(transport, with_own_tables(replace(SHOP, tables=(*SHOP.tables, table))))
+    rows.create_row(source, TableRef("shop", MIGRATIONS_TABLE), "m", {"name": "0001_initial"})
+    use(source)
+    file = tmp_path / "rows.jsonl"
+    assert run("appwrite_export", output=str(file)) == f"1,204 rows of 2 tables in {file}.\n"
+    named = tmp_path / "named.jsonl"
+    assert run("appwrite_export", MIGRATIONS_TABLE, output=str(named)).startswith("1 row of 1")
+    use(target)
+    # Files of earlier releases have them.
+    assert run("appwrite_import", str(named)) == "0 rows created, 0 already present.\n"
+    assert rows_of(target, MIGRATIONS_TABLE) == []
+    assert run("appwrite_import", str(named), MIGRATIONS_TABLE).startswith("1 row created")
 
 
 def test_a_stopped_export_command_goes_on(source, use, tmp_path):

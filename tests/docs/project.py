@@ -85,13 +85,22 @@ class Project:
         path.write_text(path.read_text() + "\n\n" + code if path.exists() else code)
 
     def change(self, block: Block) -> None:
-        """Replace the lines with a minus by those with a plus that follow them, in the file that the first line names."""
+        """
+        Apply a diff to the file that its first line names.
+
+        Lines that begin with ``@@`` separate hunks. A hunk needs no line numbers: its old lines stand in one place of the file.
+        """
         self.close()
         header, _, changes = block.code.partition("\n")
         path = self.directory / header.removeprefix("--- ")
         text = path.read_text()
-        for removed, added in re.findall(r"((?:^-.*\n)+)((?:^\+.*\n)*)", changes, re.MULTILINE):
-            old, new = (re.sub(r"^[-+]", "", part, flags=re.MULTILINE) for part in (removed, added))
+        for hunk in re.split(r"^@@.*\n", changes, flags=re.MULTILINE):
+            lines = [line or " " for line in hunk.splitlines()]
+            assert all(line[0] in " -+" for line in lines), f"{header} has lines that are no diff"
+            old, new = (
+                "".join(f"{line[1:]}\n" for line in lines if line[0] in signs)
+                for signs in (" -", " +")
+            )
             assert text.count(old) == 1, f"{header} has not exactly one place with {old!r}"
             text = text.replace(old, new)
         path.write_text(text)

@@ -139,8 +139,8 @@ def test_a_taken_port_is_told_before_anything_is_loaded(tmp_path):
         ended = manage("demo", "--addrport", f"127.0.0.1:{port}", env=environment(tmp_path))
     assert ended.returncode == 1
     assert (
-        f"127.0.0.1:{port}: Address already in use. Choose another address with --addrport."
-        in ended.stderr
+        f"127.0.0.1:{port}: Address already in use. Choose another address: "
+        "make demo ADDRPORT=127.0.0.1:8001, or --addrport 127.0.0.1:8001." in ended.stderr
     )
     assert ended.stdout == ""
 

@@ -165,15 +165,15 @@ class _Statement:
                 )
                 self.outcome.rows = run.returned
             new = self.action == "insert"
-            readers = [_Reader(one, database, self, as_python=new) for one in self.fields]
-            first: list[Callable[[Any], Any]] = []
+            readers: list[Callable[[Any], Any]] = []
             if not new:
                 pk = self.model._meta.pk
-                first = [
+                readers.append(
                     str if self.has_derived_ids else _Reader(pk, database, self, as_python=True)
-                ]
+                )
+            readers += [_Reader(one, database, self, as_python=new) for one in self.fields]
             return [
-                tuple(reader(value) for reader, value in zip([*first, *readers], row, strict=False))
+                tuple(reader(value) for reader, value in zip(readers, row, strict=False))
                 for row in changes
             ]
 

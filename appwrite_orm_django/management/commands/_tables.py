@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from appwrite_orm_django.schema.definitions import Database
 from appwrite_orm_django.schema.from_models import models_of
 from appwrite_orm_django.schema.from_server import read_database
-from appwrite_orm_django.schema.names import OWN_TABLES, table_id
+from appwrite_orm_django.schema.names import MIGRATIONS_TABLE, OWN_TABLES, table_id
 from appwrite_orm_django.schema.records import read_recorded
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ def live_tables(connection: DatabaseWrapper, labels: Sequence[str]) -> Database:
     """
     Return the live database with the chosen tables and the recorded encodings of their columns.
 
-    Without labels, these are all tables except the library's own.
+    Without labels, these are all tables except the library's own and the records of migrations,
+    which describe the tables of this database and of no other.
 
     Args:
         labels: app labels, ``app.Model``, or table ids.
@@ -40,7 +41,11 @@ def live_tables(connection: DatabaseWrapper, labels: Sequence[str]) -> Database:
     if not labels:
         return replace(
             database,
-            tables=tuple(table for table in database if not table.id.startswith(OWN_TABLES)),
+            tables=tuple(
+                table
+                for table in database
+                if not table.id.startswith(OWN_TABLES) and table.id != MIGRATIONS_TABLE
+            ),
         )
     wanted = {id_.lower() for label in labels for id_ in _ids(connection.alias, label, database)}
     return replace(

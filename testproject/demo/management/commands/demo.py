@@ -61,7 +61,8 @@ class Command(BaseCommand):
             server = serving.make_server(host, port)
         except OSError as error:
             raise CommandError(
-                f"{host}:{port}: {error.strerror or error}. Choose another address with --addrport."
+                f"{host}:{port}: {error.strerror or error}. Choose another address: "
+                "make demo ADDRPORT=127.0.0.1:8001, or --addrport 127.0.0.1:8001."
             ) from error
         with closing(server):
             settings = connections["appwrite"].settings_dict
