@@ -35,7 +35,7 @@ class Command(WithKey, BaseCommand):
             "labels",
             nargs="*",
             metavar="app, app.Model or table",
-            help="Tables to export (default: all).",
+            help="Tables to export (default: all but the records of migrations).",
         )
         parser.add_argument(
             "--database", help="Alias of the database; needed only when several are on Appwrite."
