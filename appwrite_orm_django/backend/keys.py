@@ -23,6 +23,7 @@ from django.db.models import Field, Model
 
 from appwrite_orm_django.backend.values import (
     Codec,
+    FloatCodec,
     RowIdCodec,
     ScaledDecimalCodec,
     codec_for,
@@ -67,6 +68,11 @@ class PrimaryKey:
         """Return the row id for the values of the key's columns on the wire."""
         if not self.is_derived:
             return str(wires[0])
+        # The server returns whole floats as integers.
+        wires = [
+            float(wire) if isinstance(codec, FloatCodec) else wire
+            for codec, wire in zip(self.codecs, wires, strict=True)
+        ]
         if len(wires) == 1:
             codec, text = self.codecs[0], str(wires[0])
             if _is_text(codec):

@@ -29,21 +29,25 @@ from appwrite_orm_django.client.queries import limit
 from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.comparison import same_storage
 from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
-from appwrite_orm_django.schema.errors import NotAvailable, UnconvertibleRows
-from appwrite_orm_django.schema.from_models import keys_with_columns, missing_keys, table_for
+from appwrite_orm_django.schema.errors import NotAvailable
+from appwrite_orm_django.schema.from_models import (
+    keys_with_columns,
+    missing_keys,
+    table_for,
+    without_keys,
+)
 from appwrite_orm_django.schema.from_server import read_table_json
 from appwrite_orm_django.schema.keys import is_row_id
 from appwrite_orm_django.schema.migrate import MAX_ROUNDS
 from appwrite_orm_django.schema.names import (
-    KEY_INDEX,
     fill_table,
     replaced_key,
     replacement_key,
     trial_table,
 )
 from appwrite_orm_django.schema.plan import make_plan
+from appwrite_orm_django.schema.preflight import refuse_keys_unlike_ids
 from appwrite_orm_django.schema.records import forget_table, read_records_of, with_encodings
-from appwrite_orm_django.schema.rows import pages
 from appwrite_orm_django.schema.steps import (
     CreateColumn,
     CreateDatabase,
@@ -164,16 +168,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         there = {} if live is None else missing_keys(model, live, after)
         if not there:
             return []
-        before = replace(
-            after,
-            columns=tuple(
-                there.get(column.key) or column
-                for column in after.columns
-                if there.get(column.key, column) is not None
-            ),
-            indexes=tuple(index for index in after.indexes if index.key != KEY_INDEX),
-        )
-        self._change(before, after)
+        self._change(without_keys(after, there), after)
         return list(there)
 
     # Fields
@@ -237,11 +232,13 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 "another field."
             )
         if is_row_id(new_field) and not is_row_id(old_field):
-            self._drop_key_column(model, old_field)
-        before, after = (
-            self._table(getattr(old_field, "model", model)),
-            self._table(getattr(new_field, "model", model)),
-        )
+            live, column = self._live_table(model._meta.db_table), column_key(old_field)
+            if live is not None and live.column(column) is not None:
+                ref = self.connection.table_ref(live.id)
+                refuse_keys_unlike_ids(self.connection.transport, ref, column)
+                self.remove_field(model, old_field)
+        before = self._table(getattr(old_field, "model", model))
+        after = self._table(getattr(new_field, "model", model))
         renames = {}
         if not (is_row_id(old_field) or is_row_id(new_field)) and (
             column_key(old_field) != column_key(new_field)
@@ -250,29 +247,6 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         self._change(before, after, renames)
         if hasattr(new_field, "model"):
             self._change_what_refers_to(old_field, new_field)
-
-    def _drop_key_column(self, model: type[Model], key: Field[Any, Any]) -> None:
-        """
-        Drop the column of a primary key that becomes the row's id alone.
-
-        Raises:
-            UnconvertibleRows: the ids of some rows are not their keys.
-        """
-        live = self._live_table(model._meta.db_table)
-        column = column_key(key)
-        if live is None or live.column(column) is None:
-            return
-        ref = self.connection.table_ref(live.id)
-        for page in pages(self.connection.transport, ref, ["$id", column]):
-            for row in page:
-                if row[column] != row["$id"]:
-                    raise UnconvertibleRows(
-                        f"{live.id}.{column}: the primary key cannot become the row's $id, because "
-                        f"the row {row['$id']} has the key {row[column]!r}.\n"
-                        "Nothing was changed. Keep the column, or create another model and copy the "
-                        "rows."
-                    )
-        self.remove_field(model, key)
 
     def _alter_relation(
         self,

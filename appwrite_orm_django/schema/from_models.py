@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -178,6 +178,19 @@ def missing_keys(model: Model, live: Table, wanted: Table) -> dict[str, Column |
         elif (known.size or 0) < (column.size or 0):
             found[key] = known
     return found
+
+
+def without_keys(table: Table, missing: Mapping[str, Column | None]) -> Table:
+    """Return a table of a model as it is while the columns of ``missing_keys`` are missing."""
+    return replace(
+        table,
+        columns=tuple(
+            missing.get(column.key) or column
+            for column in table.columns
+            if missing.get(column.key, column) is not None
+        ),
+        indexes=tuple(index for index in table.indexes if index.key != KEY_INDEX),
+    )
 
 
 def columns_of(model: Model, fill_of: FillOf | None = None) -> tuple[Column, ...]:

@@ -247,6 +247,24 @@ def _refuse_missing(
         raise missing_values(table, columns)
 
 
+def refuse_keys_unlike_ids(transport: Transport, table: TableRef, column: str) -> None:
+    """
+    Check that the column of a primary key has the id of each row.
+
+    Raises:
+        UnconvertibleRows: a row has another key.
+    """
+    for page in rows.pages(transport, table, ["$id", column]):
+        for row in page:
+            if row[column] != row["$id"]:
+                raise UnconvertibleRows(
+                    f"{table.table}.{column}: the primary key cannot become the row's $id, because "
+                    f"the row {row['$id']} has the key {row[column]!r}.\n"
+                    "Nothing was changed. Keep the column, or create another model and copy the "
+                    "rows."
+                )
+
+
 def refuse_duplicates(
     transport: Transport,
     table: TableRef,

@@ -290,9 +290,9 @@ class LocalDatabase(base.DatabaseWrapper):
 
     def _column(self, field: Field[Any, Any]) -> LocalColumn:
         codec = codec_for(field)
-        declaration = str(field.db_type(connection=self) or "")
+        declaration = str(field.db_type(self) or "")
         if field.primary_key:
-            declaration = str(field.rel_db_type(connection=self) or declaration)
+            declaration = str(field.rel_db_type(self) or declaration)
         is_rowid = field.primary_key and declaration == "integer"
         if is_rowid:
             declaration += NUMBERED
