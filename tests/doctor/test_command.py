@@ -73,8 +73,8 @@ def test_a_table_of_what_was_assumed_and_found(appwrite):
 
 
 def test_what_does_not_hold_is_explained_and_ends_with_1(appwrite, monkeypatch):
-    # Of the three, these differ from each other in what is asked here.
-    wrong = "mariadb" if appwrite.engine.name == "postgresql" else "postgresql"
+    # Each of the others differs from MariaDB in what is asked here.
+    wrong = "postgresql" if appwrite.engine.name == "mariadb" else "mariadb"
     options = {**appwrite.settings_dict["OPTIONS"], "ENGINE": wrong}
     monkeypatch.setitem(appwrite.settings_dict, "OPTIONS", options)
     appwrite.__dict__.pop("options", None)

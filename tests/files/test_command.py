@@ -104,7 +104,7 @@ def test_another_content_is_left_alone(both: Any) -> None:
 @pytest.mark.local_only("disturbs the server")
 def test_it_goes_on_after_an_error(both: Any, appwrite_faults: Any) -> None:
     with (
-        appwrite_faults("error,status=500,method=POST,times=1"),
+        appwrite_faults("expired-key,method=POST,times=1"),
         pytest.raises(CommandError, match="1 failed"),
     ):
         run("copy", "default", "media")

@@ -166,7 +166,8 @@ def test_every_fault_at_every_request_of_a_download(
 def test_every_fault_of_a_deletion(storage: Any, quick: Transport, stored: Any, how: str) -> None:
     storage.save(NAME, ContentFile(SMALL))
     with quick.through(lambda inner: Disturbed(inner, how, 1, lasting=False)):
-        if how.startswith(SURVIVED):
+        # On some engines, 500 may mean that a write lost a race.
+        if how.startswith((*SURVIVED, "500") if quick.loses_races else SURVIVED):
             storage.delete(NAME)
             assert stored() == {}
         else:
