@@ -53,11 +53,8 @@ class Farm:
         """Make a row as another client does, and return its id."""
         number = next(_names)
         pk = f"Q{number:03}"
-        self.call(
-            "POST",
-            ROWS,
-            {"rowId": pk, "data": {"name": f"Script {number}", "numeric": f"{number:03}"}},
-        )
+        data = {"alpha_4": pk, "name": f"Script {number}", "numeric": f"{number:03}"}
+        self.call("POST", ROWS, {"rowId": pk, "data": data})
         return pk
 
     def rename(self, pk: str) -> str:
