@@ -113,6 +113,7 @@ def make_plan(
                 unique = [step.index for step in extra if _drops_unique(step)]
                 needed = [step for step in needed if not _is_served(step, unique)]
             _refuse_unknown_indexes(table.id, needed, extra, engine)
+        extra = list(_without_indexes_of_columns(extra, needed, engine))
         steps += needed
         steps += _to_fill(table, known, needed, everything=verify_unique)
         (steps if prune else left).extend(extra)
@@ -244,6 +245,29 @@ def _is_served(step: Step, unique: Iterable[Index]) -> bool:
     )
 
 
+def _without_indexes_of_columns(
+    extra: Iterable[Step], needed: Iterable[Step], engine: Engine
+) -> Iterator[Step]:
+    """
+    Leave out the indexes that the server drops together with the column that ``prune`` drops.
+
+    These are over a single column. From an index over several, the server only removes the dropped
+    column. The rest may then be unique where rows are not, and the index cannot be dropped if
+    several columns go at once.
+    """
+    steps = list(extra)
+    dropped = {step.column.key.lower() for step in steps if isinstance(step, DropColumn)}
+    anew = not engine.alters_indexed_tables and any(map(_alters, needed))
+    for step in steps:
+        if (
+            anew
+            or not isinstance(step, DropIndex)
+            or len(step.index.columns) > 1
+            or not dropped.issuperset(_keys(step.index))
+        ):
+            yield step
+
+
 def _refuse_unknown_indexes(
     table: str, needed: Iterable[Step], extra: Iterable[Step], engine: Engine
 ) -> None:
@@ -317,10 +341,9 @@ def _compare_tables(
             extra += [DropColumn(live.id, column)] if column.key not in successors else []
         elif not any(isinstance(step, RenameColumn) and step.old == column.key for step in steps):
             steps.append(DropColumn(live.id, column, replaced_by=original))
-    dropped = {step.column.key.lower() for step in extra if isinstance(step, DropColumn)}
     changed = {column.key.lower() for column in _changed_with_indexes(steps)}
     anew = not engine.alters_indexed_tables and any(map(_alters, steps))
-    index_steps, extra_indexes = _compare_indexes(wanted, live, dropped, changed, marks, anew=anew)
+    index_steps, extra_indexes = _compare_indexes(wanted, live, changed, marks, anew=anew)
     steps += index_steps
     if not engine.takes_identical_indexes:
         created = [step.index for step in index_steps if isinstance(step, CreateIndex)]
@@ -490,13 +513,12 @@ def _recorded_by(step: Step) -> Iterator[str]:
 
 
 def _compare_indexes(
-    wanted: Table, live: Table, dropped: set[str], changed: set[str], marks: Marks, *, anew: bool
+    wanted: Table, live: Table, changed: set[str], marks: Marks, *, anew: bool
 ) -> tuple[list[Step], list[Step]]:
     """
     Compare the indexes of a table.
 
     Args:
-        dropped: the keys, in lower case, of the columns that ``prune`` drops.
         changed: the keys, in lower case, of the columns that are dropped or replaced in any case.
         anew: whether every index over any columns is in the way of a change.
     """
@@ -548,10 +570,7 @@ def _compare_indexes(
         elif changed & _keys(index):
             # No model has the index, and it cannot outlive the old column.
             steps.append(DropIndex(live.id, index))
-        elif anew or len(index.columns) > 1 or not dropped.issuperset(_keys(index)):
-            # The server drops an index over a single column together with it. From an index over
-            # several columns it only removes the dropped one. The rest may then be unique where
-            # rows are not, and the index cannot be dropped if several columns go at once.
+        else:
             extra.append(DropIndex(live.id, index))
     return steps, extra
 

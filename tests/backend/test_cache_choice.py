@@ -4,7 +4,7 @@ import pytest
 from django.db import connections
 from django.db.models import Prefetch
 
-from appwrite_orm_django.cache.timeouts import chosen, inherited
+from appwrite_orm_django.cache.timeouts import Choice, chosen, inherited
 from tests.library.models import Author, Book, Country, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -96,12 +96,12 @@ def test_a_stream_broken_off_leaves_no_choice_behind(zola, timeouts):
 def test_a_prefetch_that_fails_leaves_no_choice_behind(zola):
     with pytest.raises(AttributeError):
         list(Author.objects.nocache().prefetch_related("nothing"))
-    assert chosen(Author.objects.all().query) is None
+    assert chosen(Author.objects.all().query) == Choice()
 
 
 def test_a_prepared_queryset_keeps_its_own_choice(zola, timeouts):
     prepared = Author.objects.order_by("name").prepared()
-    with inherited(0):
+    with inherited(Choice(timeout=0)):
         prepared()
     prepared()
     assert [seen for _, seen in timeouts] == [None, None]

@@ -109,6 +109,8 @@ class TestIds:
         assert model.objects.get().name == "kept"
 
     def test_it_is_not_saved(self, model, row_id):
+        if model is Country and row_id != "\x00":
+            pytest.skip("a text key has a column of its own, and need not be an id")
         for write in (
             lambda: model(pk=row_id, name="x").save(),
             lambda: model.objects.create(pk=row_id, name="x"),
@@ -120,6 +122,15 @@ class TestIds:
             with refused, transaction.atomic(using="appwrite"):
                 write()
         assert not model.objects.exists()
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("key", ["", "é", "-a", "/", "0"])
+def test_a_text_key_need_not_be_an_id(key):
+    with transaction.atomic(using="appwrite"):
+        Country.objects.create(pk=key, name="x")
+    assert Country.objects.get(pk=key).pk == key
+    assert Country.objects.filter(pk__in=[key]).delete()[0] == 1
 
 
 @pytest.mark.usefixtures("place")

@@ -195,7 +195,7 @@ def test_explain_shows_what_is_sent(kind):
     text = asked.order_by("-n").explain()
     if is_2x(kind):
         assert text == (
-            "LIST library_author (min(country_id) AS _a1, count(t2.$id) AS _a2) INNER JOIN library_country AS t1 ON country_id = t1.$id "
+            "LIST library_author (min(country_id) AS _a1, count(t2.$id) AS _a2) INNER JOIN library_country AS t1 ON country_id = t1.code "
             'LEFT OUTER JOIN library_book AS t2 ON $id = t2.author_id WHERE equal(t1.name, "France") '
             "GROUP BY country_id HAVING greaterThan(_a2, 1) ORDER BY _a2 DESC, _a1"
         )

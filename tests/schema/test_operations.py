@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,18 +15,20 @@ from django.db import DataError, IntegrityError, NotSupportedError, connections,
 from django.db.migrations.state import ModelState, ProjectState
 from django.utils import timezone
 
+from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.fields import ArrayField, EnumField, RowIdField
 from appwrite_orm_django.schema import rows as schema_rows
+from appwrite_orm_django.schema.from_models import read_models
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.names import FILL_TABLES, is_hidden
 from tests.library.models import Diary
 from tests.settled import columns, settled_database
 from tests.settled import indexes as index_routes
 
-from .conftest import ENGINE, LEVELS, OPERATORS_ARE_KEPT
+from .conftest import ENGINE, LEVELS, OPERATORS_ARE_KEPT, Options, migrate
 from .killing import Killed, a_killable_server
-from .migration_histories import APP, carry_out
+from .migration_histories import APP, carry_out, models_of_state
 from .test_migration_histories import APPWRITE, databases, remaining
 
 ROWS = 5
@@ -665,6 +668,39 @@ def state_after(operations: list[Any], state: ProjectState) -> ProjectState:
     for operation in operations:
         operation.state_forwards(APP, state)
     return state
+
+
+def test_a_unique_index_that_is_ahead_serves_where_a_plain_one_was(server):
+    """``appwrite_migrate`` has made the field unique; the migrations before that need the plain index again."""
+    operations = [
+        migrations.RemoveIndex("Alpha", "one_idx"),
+        migrations.AddIndex("Alpha", models.Index(fields=["name"], name="two_idx")),
+        migrations.RemoveIndex("Alpha", "two_idx"),
+        migrations.AlterField("Alpha", "name", models.UUIDField(unique=True)),
+    ]
+    field = ("name", models.UUIDField(db_index=True))
+    state = after(thing(field, indexes=[models.Index(fields=["name"], name="one_idx")]))
+    ours: Any = connections[APPWRITE]
+    models_then = models_of_state(state_after(operations, state))
+    wanted = read_models("d", models_then, partial(fill_of, connection=ours), ours.engine)
+    migrate(ours.transport, wanted, Options(prune=True, engine=ours.engine))
+    for operation in operations:
+        state = after(operation, state=state)
+        assert ("unique", "name") in indexes()
+        assert ENGINE.takes_identical_indexes or len(indexes()) == 1
+    assert indexes() == {("unique", "name")}
+    assert remaining(state) == []
+
+
+def test_an_index_of_the_console_gives_way_to_a_unique_one(server):
+    """The operation describes no other part of the table than this index."""
+    state, ours = after(thing(("name", models.UUIDField()))), connections[APPWRITE]
+    ref = ours.table_ref("library_alpha")
+    index_routes.create_index(ours.transport, ref, "mine", "key", ["name"])
+    unique = models.UniqueConstraint(fields=["name"], name="name_uniq")
+    state = after(migrations.AddConstraint("Alpha", unique), state=state)
+    assert indexes() - {("key", "name")} == {("unique", "name")}
+    assert ENGINE.takes_identical_indexes == (("key", "name") in indexes())
 
 
 @pytest.mark.engine(
