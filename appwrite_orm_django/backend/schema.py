@@ -93,11 +93,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 self.create_model(field.remote_field.through)
 
     def _refuse_table_of_another(self, model: type[Model]) -> None:
-        """
-        Reject a second model for one table, as an SQL database does.
-
-        Otherwise, deleting the other model would delete the rows.
-        """
+        """Reject a second model for one table, whose deletion would delete the rows of both."""
         wanted = table_id(model._meta.db_table)
         for other in model._meta.apps.get_models():
             options = other._meta
@@ -231,12 +227,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 f"{model._meta.db_table}: the primary key is the row's $id and cannot become "
                 "another field."
             )
-        if is_row_id(new_field) and not is_row_id(old_field):
+        loses_column = is_row_id(new_field) and not is_row_id(old_field)
+        if loses_column:
             live, column = self._live_table(model._meta.db_table), column_key(old_field)
             if live is not None and live.column(column) is not None:
                 ref = self.connection.table_ref(live.id)
                 refuse_keys_unlike_ids(self.connection.transport, ref, column)
-                self.remove_field(model, old_field)
         before = self._table(getattr(old_field, "model", model))
         after = self._table(getattr(new_field, "model", model))
         renames = {}
@@ -245,6 +241,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         ):
             renames = {(after.id, column_key(new_field)): column_key(old_field)}
         self._change(before, after, renames)
+        if loses_column:  # last, because the change may be refused
+            self.remove_field(model, old_field)
         if hasattr(new_field, "model"):
             self._change_what_refers_to(old_field, new_field)
 

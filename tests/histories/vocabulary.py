@@ -36,7 +36,8 @@ MODELS = (
 )  # fmt: skip
 
 
-KEYS = st.sampled_from(["one", "two", "three", "four"])
+#: As long as the code of a country may be.
+KEYS = st.sampled_from(["k1", "k2", "k3", "k4"])
 
 
 FEW_KEYS = st.lists(KEYS, max_size=3, unique=True)

@@ -10,7 +10,7 @@ from appwrite_orm_django.models import AppwriteModel
 
 
 class Country(AppwriteModel):
-    """A natural key: the code is the row's ``$id``."""
+    """A natural key: the code has a column, and is the row's ``$id`` as well."""
 
     code = models.CharField(max_length=2, primary_key=True)
     name = models.CharField(max_length=100)
