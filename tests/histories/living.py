@@ -112,15 +112,15 @@ def kind_of(error: BaseException) -> tuple[str, str]:
 def begin(alias: str) -> None:
     """Put a row or two into each table."""
     objects = lambda model: manager(model, alias)  # noqa: E731
-    for key in ("one", "two"):
+    for key in ("k1", "k2"):
         objects(Country).create(pk=key, name=key)
         objects(Author).create(pk=key, name=key, country_id=key, email=f"{key}@example.org")
-        objects(Tag).create(pk=key, name={"one": "a", "two": "b"}[key])
+        objects(Tag).create(pk=key, name={"k1": "a", "k2": "b"}[key])
         objects(Book).create(pk=key, title=key, author_id=key, pages=len(key))
         objects(Review).create(pk=key, book_id=key, stars=3)
         objects(Shelf).create(pk=key, label=key)
         objects(Owner).create(pk=key, name=key)
-    objects(Book).get(pk="one").tags.add(*objects(Tag))
+    objects(Book).get(pk="k1").tags.add(*objects(Tag))
 
 
 def end(alias: str) -> dict[str, list[Any]]:

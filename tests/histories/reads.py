@@ -139,7 +139,7 @@ def _prefetch(chosen: Any, model: Any, key: str) -> Any:
 
 def _aggregate(chosen: Any, model: Any, key: str) -> Any:
     number = NUMERIC.get(model, "pk")
-    found = {"n": Count("pk"), "most": Max(number), "few": Count("pk", filter=Q(pk="one"))}
+    found = {"n": Count("pk"), "most": Max(number), "few": Count("pk", filter=Q(pk="k1"))}
     if number != "pk":
         found |= {"sum": Sum(number), "mean": Avg(number), "none": Sum(number, default=0)}
     return chosen.aggregate(**found)
@@ -187,7 +187,7 @@ ASKED: dict[str, Callable[[Any, Any, str], Any]] = {
     "values": lambda chosen, model, key: list(chosen.order_by("-pk").values_list("pk", *FIELDS[model])),
     "aggregate": _aggregate,
     "annotate": _annotate,
-    "in_bulk": lambda chosen, model, key: {pk: shown(one) for pk, one in manager(model, chosen.db).in_bulk(["one", key, "none"]).items()},
+    "in_bulk": lambda chosen, model, key: {pk: shown(one) for pk, one in manager(model, chosen.db).in_bulk(["k1", key, "k9"]).items()},
     "iterator": lambda chosen, model, key: sorted(one.pk for one in chosen.iterator(chunk_size=2)),
     "prefetch": _prefetch,
     "related": _related,
