@@ -43,7 +43,7 @@ def test_no_read_is_older_than_a_write_that_had_returned():
 
 def test_a_broken_invalidation_is_noticed():
     """Without this, no old reads would mean nothing."""
-    status, figures = hammered("--reads", "1500", "--deaf", "--chaos")
+    status, figures = hammered("--reads", "6000", "--deaf", "--chaos")
     assert (status, figures["old"] > 0) == (1, True)
 
 
