@@ -53,7 +53,7 @@ test-quick: install
 
 .PHONY: test
 test: install
-	@echo "The whole suite takes about 10 minutes on two cores; make test-quick takes one."
+	@echo "The whole suite takes about 15 minutes on two cores; make test-quick takes one."
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 tests
 
 # The tests that meet an engine, on those that make test leaves out: make test-engines KINDS=mongodb-1.9 ROOMS=tests/orm.
