@@ -13,7 +13,8 @@ from appwrite_orm_django.fields import RowIdField
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.errors import UnconvertibleRows
 
-from .conftest import Options, migrate, plan_for
+from .conftest import Options, connect, migrate, plan_for
+from .killing import Killed, a_killable_server
 from .test_key_columns import objects, transport, wanted
 
 __all__ = ["transport"]
@@ -201,3 +202,30 @@ def test_a_field_that_was_the_key_stays_if_it_is_the_id(transport):
     objects(Numbered).exclude(pk="EUR").delete()
     migrate(transport, wanted(Coded))
     assert objects(Coded).get(pk="EUR").number == 7
+
+
+@pytest.mark.local_only("the caller is ended at each of its requests")
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("keys", [("char", "id"), ("id", "char")])
+def test_a_run_that_is_stopped_anywhere_is_finished(level, behind_alias, keys, after):
+    old, new = map(coin, keys)
+    for number in itertools.count(1):
+        server = a_killable_server(level)
+        transport = behind_alias(connect(server))
+        migrate(transport, wanted(*old))
+        objects(old[1]).create(coin=objects(old[0]).create(pk="EUR", name="one"))
+        server.served, server.dies_at, server.after = 0, number, after
+        died = False
+        try:
+            migrate(transport, wanted(*new))
+        except Killed:
+            died = True
+        server.dies_at = None
+        migrate(transport, wanted(*new))
+        assert pairs(new) == [("one", "EUR")]
+        objects(new[1]).create(coin=objects(new[0]).create(pk="USD", name="two"))
+        assert len(pairs(new)) == 2
+        plan = plan_for(transport, wanted(*new))
+        assert (plan.steps, plan.left) == ((), ())
+        if not died:
+            break
