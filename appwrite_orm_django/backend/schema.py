@@ -229,10 +229,9 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 "another field."
             )
         loses_column = is_row_id(new_field) and not is_row_id(old_field)
-        if loses_column:
-            live = self._live_table(model._meta.db_table)
-            key = live and self._with_encodings(live).column(column_key(old_field))
-            if live is not None and key is not None:
+        if loses_column and (live := self._live_table(model._meta.db_table)) is not None:
+            key = self._with_encodings(live).column(column_key(old_field))
+            if key is not None:
                 ref = self.connection.table_ref(live.id)
                 ids = RowIds(id_encoding_of(getattr(new_field, "model", model))).column
                 refuse_keys_unlike_ids(self.connection.transport, ref, key, ids)
