@@ -232,7 +232,7 @@ class SQLCompiler(compiler.SQLCompiler):
 
     @property
     def cache_choice(self) -> Choice:
-        """What ``QuerySet.cache()`` asked for."""
+        """The options of ``QuerySet.cache()``."""
         # An aggregate over a subquery is a query of its own; the choice was made on the inner
         # query.
         return chosen(getattr(self.query, "inner_query", self.query))
