@@ -159,8 +159,8 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
                 # Undo what a related object's descriptor noted while it set the foreign key.
                 held["_assigned"] = assigned
 
-        # What Django reads to save, to delete and to validate decides what is written, so it must
-        # not be stale: with a ``max_age``, ``delete()`` would miss rows that refer to this one.
+        # Django's reads for saving, deleting and validating decide the writes, so they must not be
+        # stale: with a ``max_age``, ``delete()`` would miss rows that refer to this one.
 
         @fresh_reads()
         def save(self, *args: Any, **kwargs: Any) -> None:
