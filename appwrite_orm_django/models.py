@@ -27,8 +27,7 @@ from django.db.models.fields.files import FieldFile
 from django.db.models.query_utils import DeferredAttribute
 
 from appwrite_orm_django.backend.aliases import appwrite_connection, is_appwrite
-from appwrite_orm_django.backend.keys import primary_key_of
-from appwrite_orm_django.backend.negative_keys import refuse_negative_key
+from appwrite_orm_django.backend.keys import primary_key_of, refuse_negative_key
 from appwrite_orm_django.backend.transactions.ends import BlockEnd, uncommitted
 from appwrite_orm_django.backend.transactions.log import key_of
 from appwrite_orm_django.backend.values import OutOfRange, codec_for, hold, table_id
