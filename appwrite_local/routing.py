@@ -79,10 +79,10 @@ class Route:
     writes: bool = True
     since: FeatureLevel = "1.9"
     family: Family = TABLES_DB
+    segments: tuple[str, ...] = field(init=False)
 
-    @property
-    def segments(self) -> tuple[str, ...]:
-        return tuple(self.path.strip("/").split("/"))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "segments", tuple(self.path.strip("/").split("/")))
 
     @property
     def writes_schema(self) -> bool:

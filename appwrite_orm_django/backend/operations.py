@@ -129,7 +129,8 @@ class DatabaseOperations(BaseDatabaseOperations):
         return [DeleteRows(ref, Condition()) for ref in refs]
 
     def execute_sql_flush(self, sql_list: Any) -> None:
-        with self.connection.cursor() as cursor:
+        # The end of all of it is one message to the cache.
+        with self.connection.cache.batch(), self.connection.cursor() as cursor:
             for command in sql_list:
                 cursor.execute(command)
         self.connection.cache.forget_invalidated()

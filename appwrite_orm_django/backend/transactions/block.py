@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from enum import Enum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from appwrite_orm_django.backend.commands import (
     CreateRows,
     DeleteRows,
     IncrementColumn,
+    Membership,
     Output,
     UpdateFromQuery,
     UpdateRow,
@@ -202,6 +204,29 @@ class Transaction:
         missing = [key for key in self.locked if key not in self.lock_rows and key in self.versions]
         if missing and self.connection.account is None:
             self.lock_rows.update(staging.read_lock_rows(self.connection, missing))
+
+    def unmade(self, table: TableRef, condition: Condition) -> Condition:
+        """
+        Return the condition without the ids of rows that this block has made.
+
+        Whatever the server has under such an id, the block sees its own row.
+        """
+        return replace(
+            condition,
+            memberships=tuple(
+                membership
+                if membership.column != ROW_ID or isinstance(membership.values, ValuesOf)
+                else Membership(
+                    ROW_ID,
+                    tuple(one for one in membership.values if not self._has_made(table, str(one))),
+                )
+                for membership in condition.memberships
+            ),
+        )
+
+    def _has_made(self, table: TableRef, row_id: str) -> bool:
+        state = self.log.state(table, row_id)
+        return state is not None and state.created and self._finds(row_id, state.row_id)
 
     def over(self, fetch: Fetch, condition: Condition, committed: Iterable[Row]) -> Iterator[Row]:
         """
