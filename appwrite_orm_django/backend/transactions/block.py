@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
 from enum import Enum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.transactions.log import Key
     from appwrite_orm_django.backend.transactions.versions import Seen
     from appwrite_orm_django.client.identity import Identity
+    from appwrite_orm_django.client.queries import Query
     from appwrite_orm_django.client.references import TableRef
 
 
@@ -211,16 +211,16 @@ class Transaction:
 
         Whatever the server has under such an id, the block sees its own row.
         """
-        return replace(
-            condition,
-            memberships=tuple(
-                membership
-                if membership.column != ROW_ID or isinstance(membership.values, ValuesOf)
+        listed = [Membership(ROW_ID, one.values) for one in condition.queries if _lists_ids(one)]
+        return Condition(
+            tuple(one for one in condition.queries if not _lists_ids(one)),
+            tuple(
+                one
+                if one.column != ROW_ID or isinstance(one.values, ValuesOf)
                 else Membership(
-                    ROW_ID,
-                    tuple(one for one in membership.values if not self._has_made(table, str(one))),
+                    ROW_ID, tuple(id_ for id_ in one.values if not self._has_made(table, str(id_)))
                 )
-                for membership in condition.memberships
+                for one in (*condition.memberships, *listed)
             ),
         )
 
@@ -613,3 +613,7 @@ def _moments(row: Row | None) -> Row | None:
         if row is None or not set(MOMENTS) <= row.keys()
         else {key: row[key] for key in MOMENTS}
     )
+
+
+def _lists_ids(query: Query) -> bool:
+    return query.method == "equal" and query.column == ROW_ID
