@@ -205,7 +205,7 @@ def test_a_run_that_is_killed_anywhere_is_finished_by_the_next(change: str, kind
         server.dies_at = None
         migrate(connect(server), wanted, options)
         assert_done(server, wanted, options)
-    print("WRITES", number); assert number > 2
+    assert number > 1
 
 
 def test_the_case_of_a_key_is_the_models_without_being_told(
@@ -605,7 +605,7 @@ def test_a_killed_run_leaves_no_index_of_the_table_behind(change: str, after: bo
         server.dies_at = None
         migrate(connect(server), wanted, to.options)
         assert_done(server, wanted, to.options)
-    print("WRITES", number); assert number > 2
+    assert number > 10
 
 
 @ALTERED
