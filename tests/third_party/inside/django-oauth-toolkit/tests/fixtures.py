@@ -20,37 +20,31 @@ def pytest_configure(config: pytest.Config) -> None:
 class _Settings:
     """The package's settings; those that are assigned hold until the test ends."""
 
-    def __init__(self, real: Any) -> None:
-        vars(self).update(real=real, given=dict(real.user_settings), changed={})
+    def __init__(self, settings: Any) -> None:
+        vars(self)["settings"] = settings
 
     def update(self, changed: dict[str, Any]) -> None:
-        self.changed.update(changed)
-        self.real.reload()
-        self.real._user_settings = {**self.given, **self.changed}
+        # Assigned as a whole: the package listens to Django's signal for changed settings.
+        self.settings.OAUTH2_PROVIDER = {**self.settings.OAUTH2_PROVIDER, **changed}
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.real, name)
+        from oauth2_provider.settings import oauth2_settings as real
+
+        return getattr(real, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         self.update({name: value})
 
-    def __delattr__(self, name: str) -> None:
-        self.changed.pop(name, None)
-        self.update({})
-
 
 @pytest.fixture
-def oauth2_settings(request):
-    from oauth2_provider.settings import oauth2_settings as real
-
-    wrapper = _Settings(real)
+def oauth2_settings(request, settings):
+    wrapper = _Settings(settings)
     marker = request.node.get_closest_marker("oauth2_settings")
     if marker is not None:
         wrapper.update(marker.args[0])
     if request.cls is not None:
         request.cls.oauth2_settings = wrapper
-    yield wrapper
-    real.reload()
+    return wrapper
 
 
 @pytest.fixture
