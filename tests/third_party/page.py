@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -43,13 +44,17 @@ pass here as well. The others have a reason below (*explained*) or have not been
 
 Django {version}, feature level 1.9, MariaDB.
 """
-_NO_TESTS = """\
+_PARTS = """\
 Of django-allauth, the tests of `allauth.account` are run, and of wagtail those of the page model.
+Of django-taggit, version 5.0.1 is run, the last whose source distribution holds the tests.
 
-The source distributions of django-taggit, django-mptt and django-polymorphic hold no tests. Those of
-django-money, django-oauth-toolkit and django-waffle hold tests without the settings or models that
-these need. `python -m tests.third_party --together` installs all of these packages in one project,
-and runs `check` and `migrate` there.
+Some source distributions hold tests without the settings, models or fixtures that these need. Those
+are ours then (`tests/third_party/inside/`): settings of ten packages, models of django-money,
+django-oauth-toolkit and django-waffle.
+
+Source distributions of django-mptt and django-polymorphic hold no tests. `python -m
+tests.third_party --together` installs both, with all packages above, in one project, and runs
+`check` and `migrate` there.
 """
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "third-party.md"
 COLUMNS = (
@@ -196,8 +201,9 @@ def write(packages: Iterable[Package]) -> None:
         _HEAD.format(version=django.get_version()),
         _table(suite.row for suite in shown.values()),
         "",
-        *([f"Not run to the end yet: {', '.join(missing)}.\n"] if missing else []),
-        _NO_TESTS,
+        *(textwrap.wrap(f"Not run to the end yet: {', '.join(missing)}.", 100) if missing else []),
+        *([""] if missing else []),
+        _PARTS,
         "## Reasons\n",
         "Tests that pass on SQLite and cannot pass on Appwrite (`tests/third_party/reasons.toml`):\n",
         _explained_table(shown),

@@ -55,7 +55,8 @@ OIDC_SETTINGS_RP_REGISTRATION = {
 }
 REST_FRAMEWORK_SCOPES = {
     "SCOPES": {
-        name: f"Scope {name}" for name in ("read", "write", "scope1", "scope2", "another", "resource1")
+        name: f"Scope {name}"
+        for name in ("read", "write", "scope1", "scope2", "another", "resource1")
     },
     "DEFAULT_SCOPES": ["read", "write", "scope1", "scope2", "another", "resource1"],
 }

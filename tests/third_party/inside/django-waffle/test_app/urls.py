@@ -2,8 +2,9 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from test_app import views
 from waffle.decorators import waffle_flag, waffle_switch
+
+from test_app import views
 
 
 def _redirecting(kind: str, decorator):
@@ -31,7 +32,9 @@ urlpatterns = [
     path("switch-on", views.switched_on),
     path("switch-off", views.switched_off),
     path("foo_view", views.foo_view, name="foo_view"),
-    path("foo_view_with_args/<int:some_number>/", views.foo_view_with_args, name="foo_view_with_args"),
+    path(
+        "foo_view_with_args/<int:some_number>/", views.foo_view_with_args, name="foo_view_with_args"
+    ),
     *_redirecting("flagged", waffle_flag),
     *_redirecting("switched", waffle_switch),
 ]

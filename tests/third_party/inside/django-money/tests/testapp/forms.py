@@ -2,7 +2,6 @@
 
 from django import forms
 from djmoney.forms import MoneyField
-
 from tests.testapp import models
 
 _SEK = [("SEK", "Swedish krona")]

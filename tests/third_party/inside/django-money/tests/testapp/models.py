@@ -44,7 +44,7 @@ class ModelWithNonMoneyField(models.Model):
 
 
 class ModelRelatedToModelWithMoney(models.Model):
-    moneyModel = models.ForeignKey(ModelWithVanillaMoneyField, on_delete=models.CASCADE)  # noqa: N815
+    moneyModel = models.ForeignKey(ModelWithVanillaMoneyField, on_delete=models.CASCADE)
 
 
 class ModelWithTwoMoneyFields(models.Model):
