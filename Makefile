@@ -115,11 +115,12 @@ hammer: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python -m benchmarks.hammer --cache $(CACHE) --seconds $(DURATION) --reads $(READS)
 
-# The same on every cache, with the troubles that its servers have; what is not installed is said and left out. Half an hour.
+# The same on every cache, with the troubles that its servers have; what is not installed is said and left out. Three quarters of an hour.
 .PHONY: hammer-all
 hammer-all: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python -m benchmarks.hammer --cache all --seconds 40
+	$(BIN)/python -m benchmarks.hammer --cache all --seconds 40 --by-value
 	$(BIN)/python -m benchmarks.hammer --cache sentinel,partition,partition-replica,cluster,django-valkey-cluster,dump --seconds 120 --chaos faults --store driver
 
 # A few seconds on each cache that Debian has the servers of, for continuous integration: two minutes. With Sentinel,

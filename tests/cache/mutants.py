@@ -386,10 +386,8 @@ class ForgetsUnknownValues(Protocol):
     """Does not change the token of unknown values when the values of a row are not certain."""
 
     def end(self, claimed: Claimed, *, ambiguous: bool) -> Generator[Operation, Any, bool]:
-        unknown = {at.unknown for at in claimed.locks}
-        keys = tuple(key for key in claimed.keys if key not in unknown)
         settle = self.leave_open if ambiguous else self.settle
-        return (yield from settle(keys))
+        return (yield from settle(_without_unknown(claimed)))
 
 
 # Tokens of values, of several rows
@@ -414,12 +412,21 @@ class OneUndisturbedRowWillDo(Protocol):
         if not claimed.undisturbed:
             return claimed
         sure = {one: token for one, token in claimed.locks.items() if one in claimed.undisturbed}
-        return claimed._replace(locks=sure)
+        return claimed._replace(locks=sure, keys=_without_unknown(claimed))
+
+    def _mark(self, claimed: Claimed, **others: int) -> Generator[Operation, Any, bool]:
+        is_sure = any(one.is_of_row and token for one, token in claimed.locks.items())
+        keys = _without_unknown(claimed) if is_sure else claimed.keys
+        return (yield from super()._mark(claimed._replace(keys=keys), **others))
 
     def _undisturbed(self, claimed: Claimed) -> Generator[Operation, Any, dict[ValueKeys, object]]:
-        unknown = {one.unknown for one in claimed.locks}
-        keys = tuple(key for key in claimed.keys if key not in unknown)
-        return (yield from super()._undisturbed(claimed._replace(keys=keys)))
+        claimed = claimed._replace(keys=_without_unknown(claimed))
+        return (yield from super()._undisturbed(claimed))
+
+
+def _without_unknown(claimed: Claimed) -> tuple[str, ...]:
+    unknown = {one.unknown for one in claimed.locks}
+    return tuple(key for key in claimed.keys if key not in unknown)
 
 
 class SaysNothingBeforeTheCommit(Protocol):
@@ -481,6 +488,7 @@ class ComparesBeforeItClaims(ValuesWorld):
     def _read_in_block(self, write):
         yield from super()._read_in_block(write)
         write.old = yield from super()._checked("", write)
+        yield from self._dawdle()
 
     def _checked(self, name, write):
         yield

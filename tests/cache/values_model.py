@@ -418,8 +418,7 @@ class ValuesWorld(World):
         if not claimed.stored:
             write.closed = True
             return
-        for _ in range(self.random.choice((0, 0, 20))):
-            yield
+        yield from self._dawdle()
         end = yield from self._send(write)
         if end == "ambiguous" and self.random.random() < 0.7:
             end = yield from self._settled_by_mark(write)
@@ -439,7 +438,11 @@ class ValuesWorld(World):
             write.seen.pop(row, None)
             write.to[row] = write.to[row] or "x"
         write.read = seen
-        yield
+        yield from self._dawdle()
+
+    def _dawdle(self) -> Step:
+        for _ in range(self.random.choice((1, 1, 60))):
+            yield
 
     def _new_values_of_block(self, write: Change) -> list[str]:
         return [value for value in write.to.values() if value]
@@ -534,12 +537,15 @@ class ValuesWorld(World):
         self.now += 1
 
 
-class CrowdedWorld(ValuesWorld):
-    """A world in which all writers want the same two rows: blocks both, others one of them."""
+class PairWorld(ValuesWorld):
+    """A world of two writers that want the same two rows: blocks both, others one of them."""
 
     def __init__(self, protocol: type[Protocol], seed: int, chaos: Chaos) -> None:
         super().__init__(protocol, seed, chaos)
-        self.changes = ["update", "block", "block"]
+        self.changes = ["update", "block"]
+
+    def play(self, *, writers: int = 2, readers: int = 3, steps: int = 1000) -> None:
+        super().play(writers=writers, readers=readers, steps=steps)
 
     def _drawn(self) -> Change:
         write = super()._drawn()
@@ -547,6 +553,18 @@ class CrowdedWorld(ValuesWorld):
             row = self.random.choice(ROWS[:2])
             return replace(write, rows=(row,), to={row: next(iter(write.to.values()))})
         return self._drawn_block(self.random.sample(ROWS[:2], 2))
+
+
+class CountingWorld(ValuesWorld):
+    """A world of two writers that increment rows, which another client moves."""
+
+    def __init__(self, protocol: type[Protocol], seed: int, chaos: Chaos) -> None:
+        super().__init__(protocol, seed, chaos)
+        self.is_conditional, self.is_inverted, self.has_others = True, False, True
+        self.changes, self.is_crowded = ["increment"], True
+
+    def play(self, *, writers: int = 2, readers: int = 3, steps: int = 1000) -> None:
+        super().play(writers=writers, readers=readers, steps=steps)
 
 
 def draw(seed: int) -> Chaos:

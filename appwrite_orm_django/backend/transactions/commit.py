@@ -410,13 +410,12 @@ class _Commit:
         version = values.read_one()
         if operation.action == "increment":
             with values.counting():
-                row = self._send(operation)
-        else:
-            try:
-                row = self._send(operation, since=version)
-            except RowConflict:
-                values.doubt()
-                row = self._send(operation)
+                return self._send(operation)
+        try:
+            row = self._send(operation, since=version)
+        except RowConflict:
+            values.doubt()
+            row = self._send(operation)
         values.note_answer(row or None)
         return row
 
@@ -438,17 +437,19 @@ class _Commit:
             else:
                 ((column, amount),) = operation.data.items()
                 try:
-                    return add(self.transport, table, row_id, column, amount, operation.bounds)
+                    row = add(self.transport, table, row_id, column, amount, operation.bounds)
                 except (UniqueViolation, ServerError) as error:
                     writer.explain_increment(error, table, row_id, operation.data)
                     raise
+                if self.values is not None:
+                    self.values.note_answer(row)
         except RowNotFound as error:
             raise _conflict(f"{table.table}/{row_id} was deleted") from error
         except _NO_ANSWER as error:
             if error.ambiguous:
                 raise writer.unknown(error) from error
             raise _refused(error) from error
-        return {}
+        return {}  # the answer to an increment has the moments from before it
 
     # Staging
 
