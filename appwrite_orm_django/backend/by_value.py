@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
@@ -51,6 +51,7 @@ from appwrite_orm_django.backend.values import (
 from appwrite_orm_django.cache.keys import KeySpace, fold
 from appwrite_orm_django.cache.writes import RowValues
 from appwrite_orm_django.client import operators, queries, rows
+from appwrite_orm_django.client.errors import RowConflict
 from appwrite_orm_django.engines import collation
 from appwrite_orm_django.schema.columns import column_for
 from appwrite_orm_django.schema.errors import UnsupportedModel
@@ -72,6 +73,7 @@ _MOST_NEW_VALUES = 200
 _UPDATED_AT = "$updatedAt"
 
 Canonical: TypeAlias = Callable[[Any], str]
+T = TypeVar("T")
 
 
 def _text(wire: Any) -> str:
@@ -388,21 +390,31 @@ class Values:
                     found[table, row[ROW_ID].lower()] = row
         return found
 
-    def read_one(self) -> str | None:
+    def write_one(self, send: Callable[[str | None], T], *, adds: bool) -> T:
         """
-        Read the only row of the write and announce its values.
+        Write the only row if it is as it was read, or else with its values unknown to the cache.
 
-        Returns:
-            The ``$updatedAt`` of the row; None if its values are not known.
+        The cache does not see other clients, and may have lost the traces of our own. The server has
+        no condition for increments, but their answer shows the whole row (``note_answer``). Without
+        an answer, the row may have had any value.
+
+        Args:
+            send: sends the write, on condition that the row was not changed after the given
+                ``$updatedAt``.
+            adds: whether it is an increment.
         """
         found = self.read()
         self.know(found)
-        known = (row for (table, _), row in found.items() if self.notice.knows(table.table))
-        return next((row[_UPDATED_AT] for row in known), None)
-
-    def doubt(self) -> None:
-        """Announce that rows are not as they were read; call it before another request."""
-        self.notice.doubt()
+        try:
+            known = (row for (table, _), row in found.items() if self.notice.knows(table.table))
+            return send(None if adds else next((row[_UPDATED_AT] for row in known), None))
+        except RowConflict:
+            self.notice.doubt()
+            return send(None)
+        except Exception as error:
+            if adds and not self._connection.cache.is_definite(error):
+                self._note_unknown()
+            raise
 
     def note_answer(self, row: Mapping[str, Any] | None) -> None:
         """Add the values that the only row of the write has, as the answer shows it."""
@@ -411,24 +423,9 @@ class Values:
             if found is not None:
                 self.notice.note_values(found)
             elif one.has_increments:
-                self.note_unknown()
+                self._note_unknown()
 
-    @contextmanager
-    def counting(self) -> Iterator[None]:
-        """
-        Increment the only row of the write inside.
-
-        The server has no condition for increments, but its answer shows the whole row. Without an
-        answer, the row may have had any value.
-        """
-        try:
-            yield
-        except Exception as error:
-            if not self._connection.cache.is_definite(error):
-                self.note_unknown()
-            raise
-
-    def note_unknown(self) -> None:
+    def _note_unknown(self) -> None:
         """Record that the rows may have had any value."""
         for one in self._tables.values():
             self.notice.note_unknown(one.table.table)

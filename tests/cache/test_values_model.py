@@ -75,9 +75,7 @@ def test_a_mutant_is_caught_where_requests_are_not_answered(mutant, around):
 )
 def test_a_mutant_is_caught_where_blocks_write_two_rows(mutant, around):
     with pytest.raises(model.Violation):
-        values_model.check(
-            mutant, range(around - 25, around + 25), world=values_model.PairWorld
-        )
+        values_model.check(mutant, range(around - 25, around + 25), world=values_model.PairWorld)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,6 @@ from appwrite_orm_django.client.errors import (
     AppwriteError,
     ColumnNotFound,
     InvalidRequest,
-    RowConflict,
     RowNotFound,
     ServerError,
     TransactionLimitExceeded,
@@ -111,27 +110,18 @@ class Writer:
             return self._run_knowing(command, values)
 
     def _run_knowing(self, command: Command, values: by_value.Values) -> WriteResult:
-        """
-        Write a row if it is as it was read, or else with its values unknown to the cache.
-
-        The cache does not see other clients, and may have lost the traces of our own.
-        """
+        """Write one row, and tell the cache which values it has before and after it."""
         if not isinstance(command, (UpdateRow, IncrementColumn, DeleteRows)):
             # Its hidden columns take several requests.
-            values.doubt()
+            values.notice.doubt()
             return self._run_directly(command)
-        version = values.read_one()
-        if isinstance(command, IncrementColumn):
-            with values.counting():
-                result = self._run_directly(command)
-        elif version is None:
-            return self._run_directly(command)
-        else:
-            try:
-                result = self._run_directly(replace(command, unmodified_since=version))
-            except RowConflict:
-                values.doubt()
+
+        def send(since: str | None) -> WriteResult:
+            if since is None or isinstance(command, IncrementColumn):
                 return self._run_directly(command)
+            return self._run_directly(replace(command, unmodified_since=since))
+
+        result = values.write_one(send, adds=isinstance(command, IncrementColumn))
         values.note_answer(result.row)
         return result
 

@@ -36,7 +36,6 @@ from appwrite_orm_django.client.errors import (
     NotAppwrite,
     RateLimited,
     RequestTimeout,
-    RowConflict,
     RowNotFound,
     ServerError,
     TableNotFound,
@@ -407,15 +406,9 @@ class _Commit:
         values = self.values
         if values is None:
             return self._send(operation)
-        version = values.read_one()
-        if operation.action == "increment":
-            with values.counting():
-                return self._send(operation)
-        try:
-            row = self._send(operation, since=version)
-        except RowConflict:
-            values.doubt()
-            row = self._send(operation)
+        row = values.write_one(
+            lambda since: self._send(operation, since=since), adds=operation.action == "increment"
+        )
         values.note_answer(row or None)
         return row
 
