@@ -445,6 +445,14 @@ def test_an_increment_finds_where_another_client_has_moved_the_row(authors, monk
     assert [one.pages for one in of(hugo)] == [4]
 
 
+def test_a_row_that_a_block_increments_has_the_moment_of_the_commit(authors):
+    book = make(authors[0], "Nana", pages=3)
+    with transaction.atomic("appwrite"):
+        book.pages = F("pages") + 1
+        book.save(update_fields=["pages"])
+    assert book.updated_at == Book.objects.nocache().get(pk=book.pk).updated_at
+
+
 def test_the_rows_of_a_refused_block_can_be_written_by_value_again(authors, requests):
     zola, hugo, sand = authors
     book, other = make(zola, "Nana"), make(sand, "Indiana")
