@@ -560,8 +560,8 @@ class Protocol:
         Record the end of a write begun with ``claim``, as ``settle`` or ``leave_open`` does.
 
         If another writer may have written a row as well, or the values of a row were never known,
-        the token of unknown values of its table changes, too. A write that was refused needs only
-        ``settle``.
+        the token of unknown values of its table changes, too. A write that was refused before its
+        old values were looked for needs only ``settle``.
         """
         now = yield from self._undisturbed(claimed)
         claimed = claimed.with_keys(

@@ -369,7 +369,8 @@ class Write:
 
     def _end(self, *, ambiguous: bool, refused: bool) -> Generator[Operation, Any, bool]:
         protocol, claimed = self._cache.core.protocol, self.claimed.with_keys(self.keys)
-        if refused:
+        if refused and not claimed.known:
+            # It ended before its old values were looked for.
             return protocol.settle(claimed.keys)
         return protocol.end(claimed, ambiguous=ambiguous)
 

@@ -236,7 +236,7 @@ class World:
         if isinstance(operation, Claim):
             got = set()
             for key in self._in_any_order(operation.locks):
-                if self.chaos.scattered:
+                if self.chaos.scattered and len(operation.locks) > 1:
                     yield
                 if self.peek(key) is None:
                     self.put(key, operation.locks[key], operation.life_s)

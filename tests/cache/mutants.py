@@ -272,19 +272,32 @@ class IgnoresTheOldValue(Protocol):
         return (yield from super().know(claimed, dict.fromkeys(old, ())))
 
 
+def _with_bumps(
+    program: Generator[Operation, Any, Claimed], most: int
+) -> Generator[Operation, Any, Claimed]:
+    """Store only the first tokens."""
+    answer: Any = None
+    while True:
+        try:
+            operation = program.send(answer)
+        except StopIteration as stop:
+            return stop.value
+        most -= isinstance(operation, Bump)
+        answer = True if isinstance(operation, Bump) and most < 0 else (yield operation)
+
+
 class MarksTheOldValueAtTheEnd(Protocol):
     """Says nothing of the old values before the write: a writer that dies never does."""
+
+    def claim(
+        self, locks: Sequence[ValueKeys], keys: Sequence[str]
+    ) -> Generator[Operation, Any, Claimed]:
+        return (yield from _with_bumps(super().claim(locks, keys), 1))
 
     def know(
         self, claimed: Claimed, old: Mapping[str, Sequence[str] | None]
     ) -> Generator[Operation, Any, Claimed]:
-        program, answer = super().know(claimed, old), None
-        while True:
-            try:
-                operation = program.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            answer = True if isinstance(operation, Bump) else (yield operation)
+        return (yield from _with_bumps(super().know(claimed, old), 0))
 
 
 class NeverLooksAgain(Protocol):
@@ -299,11 +312,12 @@ class LooksOnlyAtTheEnd(Protocol):
     """Does not look for other writers before it reads the row."""
 
     def _undisturbed(self, claimed: Claimed) -> Generator[Operation, Any, dict[ValueKeys, object]]:
-        self.looks = getattr(self, "looks", 0) + 1
-        if self.looks % 2 == 0:
+        if claimed.undisturbed:
             return (yield from super()._undisturbed(claimed))
         rows = [one for one, token in claimed.locks.items() if token and one.is_of_row]
-        found = (yield GetMany([one.begun for one in rows])) or {}
+        if not rows:
+            return {}
+        found = (yield GetMany(tuple(key for one in rows for key in one))) or {}
         return {one: found.get(one.begun) for one in rows}
 
 
@@ -320,14 +334,17 @@ class ClearsTheFlag(Protocol):
 
     def release(self, claimed: Claimed) -> Generator[Operation, Any, None]:
         yield from super().release(claimed)
-        yield Drop(tuple(at.contended for at, token in claimed.locks.items() if token))
+        flags = tuple(at.contended for at, token in claimed.locks.items() if token)
+        if flags:
+            yield Drop(flags)
 
 
 class ReleasesBeforeTheEnd(Protocol):
     """Lets others claim the row before the end of the write is stored."""
 
     def end(self, claimed: Claimed, *, ambiguous: bool) -> Generator[Operation, Any, bool]:
-        yield from self.release(claimed)
+        if any(at.is_of_row for at in claimed.locks):
+            yield Drop(tuple(at.lock for at in claimed.locks))
         settle = self.leave_open if ambiguous else self.settle
         return (yield from settle(claimed.keys))
 
@@ -371,15 +388,8 @@ class WritesRowsWithoutAMark(Protocol):
     """Takes the lock of the table, and leaves no mark when it lets it go."""
 
     def _mark(self, claimed: Claimed, **others: int) -> Generator[Operation, Any, bool]:
-        program, answer = super()._mark(claimed, **others), None
-        while True:
-            try:
-                operation = program.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            marks = {at.begun for at in claimed.locks}
-            tokens = {key: token for key, token in operation.tokens.items() if key not in marks}
-            answer = yield operation._replace(tokens=tokens)
+        locks = {at._replace(table_lock=""): token for at, token in claimed.locks.items()}
+        return (yield from super()._mark(claimed._replace(locks=locks), **others))
 
 
 class ForgetsUnknownValues(Protocol):
@@ -438,13 +448,7 @@ class SaysNothingBeforeTheCommit(Protocol):
     def know(
         self, claimed: Claimed, old: Mapping[str, Sequence[str] | None]
     ) -> Generator[Operation, Any, Claimed]:
-        program, answer = super().know(claimed, old), None
-        while True:
-            try:
-                operation = program.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            answer = True if isinstance(operation, Bump) else (yield operation)
+        return (yield from _with_bumps(super().know(claimed, old), 0))
 
 
 class SaysNothingAfterTheCommit(Protocol):

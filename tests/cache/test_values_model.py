@@ -21,7 +21,11 @@ def test_no_schedule_of_a_long_run_shows_an_old_list(block):
     first = 1_000_000 + block * 5_000
     outcomes, _ways = values_model.check(Protocol, range(first, first + 5_000))
     assert outcomes.keys() == {"hit", "miss", "bypass"}
-    values_model.check(Protocol, range(first, first + 500), values_model.draw_unanswered)
+    few = range(first, first + 500)
+    values_model.check(Protocol, few, values_model.draw_unanswered)
+    values_model.check(Protocol, few, world=values_model.PairWorld)
+    values_model.check(Protocol, few, values_model.draw_unanswered, values_model.PairWorld)
+    values_model.check(Protocol, few, world=values_model.CountingWorld)
 
 
 @pytest.mark.parametrize("world", [values_model.PairWorld, values_model.CountingWorld])

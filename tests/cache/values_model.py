@@ -18,6 +18,7 @@ import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from appwrite_orm_django.cache.operations import Loaded, LoadFailed
 from appwrite_orm_django.cache.protocol import Claimed, Protocol, ReadOptions, ReadPlan, ValueKeys
@@ -101,6 +102,8 @@ class Change(Write):
 class ValuesWorld(World):
     """The world of one schedule."""
 
+    KINDS: ClassVar = {"update": 8, "delete": 2, "create": 2, "all": 2, "commit": 2}
+
     def __init__(self, protocol: type[Protocol], seed: int, chaos: Chaos) -> None:
         super().__init__(protocol, seed, chaos)
         self.is_conditional = self.random.random() < 0.5
@@ -110,11 +113,7 @@ class ValuesWorld(World):
         )
         # Few kinds of reads and writes in one schedule, so that they meet: most on one row.
         self.by_value = self.random.sample(PLANS, self.random.randint(1, 2))
-        self.changes = self.random.choices(
-            ("update", "delete", "create", "all", "commit", "increment", "block"),
-            (8, 2, 2, 2, 2, 2, 8),
-            k=3,
-        )
+        self.changes = self.random.choices(tuple(self.KINDS), tuple(self.KINDS.values()), k=3)
         self.values = self.random.choice(("xyz", "xyz", "xy"))
         self.is_crowded = self.random.random() < 0.5
         self.states: dict[str, list[Value]] = {
@@ -360,7 +359,7 @@ class ValuesWorld(World):
         begun_at: int,
         end: str,
     ) -> Step:
-        is_refused = end in ("refused", "conflict")
+        is_refused = end in ("refused", "conflict") and not claimed.known
         while not (
             yield from self.run(
                 protocol.settle(claimed.keys)
@@ -502,7 +501,7 @@ class ValuesWorld(World):
                 yield
             row = self.random.choice(ROWS)
             write = Change(
-                (row,), deadline=self.now, to={row: self.random.choice(("", *"xyz"))}, kind="other"
+                (row,), deadline=self.now, to={row: self.random.choice("xyz")}, kind="other"
             )
             if not self._refusal(write):
                 self.apply(write)
@@ -535,6 +534,12 @@ class ValuesWorld(World):
                 if may and self.random.random() < 0.7:
                     self.apply(write)
         self.now += 1
+
+
+class BlocksWorld(ValuesWorld):
+    """A world in which most writes are blocks or increments."""
+
+    KINDS: ClassVar = {**ValuesWorld.KINDS, "increment": 2, "block": 8}
 
 
 class PairWorld(ValuesWorld):
