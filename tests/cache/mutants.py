@@ -481,6 +481,11 @@ class IgnoresTheAnswer(ValuesWorld):
 class TrustsTheReadOfTheBlock(ValuesWorld):
     """Takes the values that a block has read for the old ones, and does not compare them after the staging."""
 
+    def _read_in_block(self, write):
+        yield from super()._read_in_block(write)
+        for _ in range(150):
+            yield
+
     def _checked(self, name, write):
         yield
         return list(write.read.values())
@@ -492,7 +497,8 @@ class ComparesBeforeItClaims(ValuesWorld):
     def _read_in_block(self, write):
         yield from super()._read_in_block(write)
         write.old = yield from super()._checked("", write)
-        yield from self._dawdle()
+        for _ in range(150):
+            yield
 
     def _checked(self, name, write):
         yield
@@ -530,12 +536,3 @@ class PutsTokensBack(ValuesWorld):
             yield from self.run(protocol.release(claimed), None, -1)
         else:
             yield from super()._end(protocol, name, write, claimed, begun_at, end)
-
-
-class TakesNoAnswerForARefusal(ValuesWorld):
-    """Looks whether a commit without an answer was applied, and does not keep it from being applied later."""
-
-    def _settled_by_mark(self, write):
-        yield
-        write.known = write.applied_at is not None
-        return "applied" if write.known else "refused"

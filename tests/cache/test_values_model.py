@@ -7,9 +7,10 @@ from appwrite_orm_django.cache.protocol import Protocol
 from . import model, mutants, values_model
 
 
-@pytest.mark.parametrize("first", [0, 1000, 2000, 3000], ids=str)
-def test_no_schedule_shows_an_old_list(first):
-    outcomes, ways = values_model.check(Protocol, range(first, first + 1000))
+@pytest.mark.parametrize("first", [0, 1000, 2000], ids=str)
+@pytest.mark.parametrize("world", [values_model.ValuesWorld, values_model.BlocksWorld])
+def test_no_schedule_shows_an_old_list(world, first):
+    outcomes, ways = values_model.check(Protocol, range(first, first + 1000), world=world)
     assert min(outcomes.values()) > 3_000, f"the schedules hardly exercise the protocol: {outcomes}"
     assert min(ways.values()) > 20, f"the schedules write in too few ways: {ways}"
 
@@ -23,8 +24,9 @@ def test_no_schedule_of_a_long_run_shows_an_old_list(block):
     assert outcomes.keys() == {"hit", "miss", "bypass"}
     few = range(first, first + 500)
     values_model.check(Protocol, few, values_model.draw_unanswered)
+    values_model.check(Protocol, range(first, first + 3_000), world=values_model.BlocksWorld)
+    values_model.check(Protocol, few, values_model.draw_unanswered, values_model.BlocksWorld)
     values_model.check(Protocol, few, world=values_model.PairWorld)
-    values_model.check(Protocol, few, values_model.draw_unanswered, values_model.PairWorld)
     values_model.check(Protocol, few, world=values_model.CountingWorld)
 
 
@@ -42,16 +44,16 @@ def name_of(value):
 @pytest.mark.parametrize(
     ("mutant", "around"),
     [
-        (mutants.IgnoresTheOldValue, 95),
-        (mutants.NeverLooksAgain, 0),
-        (mutants.LooksOnlyAtTheEnd, 0),
-        (mutants.LeavesNoFlag, 0),
-        (mutants.ClearsTheFlag, 0),
-        (mutants.ReleasesBeforeTheEnd, 0),
-        (mutants.WritesRowsUnseen, 0),
-        (mutants.WritesRowsWithoutALock, 0),
-        (mutants.WritesRowsWithoutAMark, 0),
-        (mutants.ForgetsUnknownValues, 0),
+        (mutants.IgnoresTheOldValue, 264),
+        (mutants.NeverLooksAgain, 5644),
+        (mutants.LooksOnlyAtTheEnd, 2861),
+        (mutants.LeavesNoFlag, 2491),
+        (mutants.ClearsTheFlag, 5740),
+        (mutants.MarksTheOldValueAtTheEnd, 25167),
+        (mutants.WritesRowsUnseen, 1712),
+        (mutants.WritesRowsWithoutALock, 1433),
+        (mutants.WritesRowsWithoutAMark, 14388),
+        (mutants.ForgetsUnknownValues, 27),
         (mutants.SaysNothingBeforeTheCommit, 130),
         (mutants.SaysNothingAfterTheCommit, 6),
     ],
@@ -62,19 +64,20 @@ def test_a_mutant_is_caught(mutant, around):
         values_model.check(mutant, range(max(0, around - 25), around + 25))
 
 
-@pytest.mark.parametrize(
-    ("mutant", "around"),
-    [(mutants.ReleasesAfterAll, 0), (mutants.MarksTheOldValueAtTheEnd, 0)],
-    ids=name_of,
-)
-def test_a_mutant_is_caught_where_requests_are_not_answered(mutant, around):
+def test_a_lock_that_is_released_after_a_request_without_an_answer_is_caught():
     with pytest.raises(model.Violation):
-        values_model.check(mutant, range(around - 10, around + 10), values_model.draw_unanswered)
+        values_model.check(
+            mutants.ReleasesAfterAll, range(18840, 18860), values_model.draw_unanswered
+        )
 
 
 @pytest.mark.parametrize(
     ("mutant", "around"),
-    [(mutants.ClaimsOneRowOnly, 1108), (mutants.OneUndisturbedRowWillDo, 0)],
+    [
+        (mutants.ClaimsOneRowOnly, 1531),
+        (mutants.OneUndisturbedRowWillDo, 1455),
+        (mutants.ReleasesBeforeTheEnd, 1326),
+    ],
     ids=name_of,
 )
 def test_a_mutant_is_caught_where_blocks_write_two_rows(mutant, around):
@@ -85,13 +88,13 @@ def test_a_mutant_is_caught_where_blocks_write_two_rows(mutant, around):
 @pytest.mark.parametrize(
     ("mutant", "world", "around"),
     [
-        (mutants.ReadsTheRowFirst, values_model.ValuesWorld, 0),
-        (mutants.IgnoresTheAnswer, values_model.CountingWorld, 53),
-        (mutants.TrustsTheReadOfTheBlock, values_model.PairWorld, 88),
-        (mutants.ComparesBeforeItClaims, values_model.PairWorld, 1432),
-        (mutants.UsesRolledBackValues, values_model.PairWorld, 791),
-        (mutants.ForgetsWithTheSavepoint, values_model.PairWorld, 153),
-        (mutants.PutsTokensBack, values_model.PairWorld, 110),
+        (mutants.ReadsTheRowFirst, values_model.ValuesWorld, 1292),
+        (mutants.IgnoresTheAnswer, values_model.CountingWorld, 1110),
+        (mutants.TrustsTheReadOfTheBlock, values_model.PairWorld, 160),
+        (mutants.ComparesBeforeItClaims, values_model.PairWorld, 254),
+        (mutants.UsesRolledBackValues, values_model.PairWorld, 175),
+        (mutants.ForgetsWithTheSavepoint, values_model.PairWorld, 90),
+        (mutants.PutsTokensBack, values_model.BlocksWorld, 37),
     ],
     ids=name_of,
 )

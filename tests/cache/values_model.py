@@ -548,6 +548,7 @@ class PairWorld(ValuesWorld):
     def __init__(self, protocol: type[Protocol], seed: int, chaos: Chaos) -> None:
         super().__init__(protocol, seed, chaos)
         self.changes = ["update", "block"]
+        self.by_value = self.random.sample(PLANS[:3], 2)
 
     def play(self, *, writers: int = 2, readers: int = 3, steps: int = 1000) -> None:
         super().play(writers=writers, readers=readers, steps=steps)
