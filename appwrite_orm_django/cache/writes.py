@@ -253,7 +253,7 @@ class Write:
         )
 
     def knows(self, table: str) -> bool:
-        """Return whether the values that the rows had are known, unless others write them."""
+        """Return whether the values of the rows are known, as long as no other client writes them."""
         return self._cache.core.keys.unknown(table) in self.claimed.known
 
     def know(self, old: Mapping[str, Sequence[str] | None]) -> None:
@@ -351,7 +351,7 @@ class Write:
         gives_up_at = time.monotonic() + patience
         while not drive(cache.core, self._end(ambiguous=ambiguous, refused=refused)):
             if time.monotonic() >= gives_up_at:
-                # Whether somebody else has written the row cannot be known by now.
+                # Another client may have written the row by now.
                 cache.core.store.owe((*self.keys, *(at.unknown for at in self._locks)))
                 break
             time.sleep(0.05)
