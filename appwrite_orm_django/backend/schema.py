@@ -532,11 +532,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             return None
 
     def _has_rows(self, table: str) -> bool:
-        return bool(
-            rows.list_rows(self.connection.transport, self.connection.table_ref(table), [limit(1)])[
-                "rows"
-            ]
-        )
+        ref = self.connection.table_ref(table)
+        return bool(rows.list_rows(self.connection.transport, ref, [limit(1)])["rows"])
 
     def _make(self, wanted: Table, live: Table | None) -> None:
         """Create a table, or finish creating it after an interrupted operation."""
