@@ -29,7 +29,6 @@ from appwrite_orm_django.client.queries import limit
 from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.comparison import same_storage
 from appwrite_orm_django.schema.definitions import Column, Database, Index, RowIds, Table
-from appwrite_orm_django.schema.encodings import id_encoding_of
 from appwrite_orm_django.schema.errors import NotAvailable
 from appwrite_orm_django.schema.from_models import (
     keys_with_columns,
@@ -229,14 +228,13 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 "another field."
             )
         loses_column = is_row_id(new_field) and not is_row_id(old_field)
-        if loses_column and (live := self._live_table(model._meta.db_table)) is not None:
-            key = self._with_encodings(live).column(column_key(old_field))
-            if key is not None:
-                ref = self.connection.table_ref(live.id)
-                ids = RowIds(id_encoding_of(getattr(new_field, "model", model))).column
-                refuse_keys_unlike_ids(self.connection.transport, ref, key, ids)
         before = self._table(getattr(old_field, "model", model))
         after = self._table(getattr(new_field, "model", model))
+        if loses_column and (live := self._live_table(model._meta.db_table)) is not None:
+            key = self._with_encodings(live).column(column_key(old_field))
+            if key is not None and after.id_encoding is not None:
+                ref, ids = self.connection.table_ref(live.id), RowIds(after.id_encoding).column
+                refuse_keys_unlike_ids(self.connection.transport, ref, key, ids)
         renames = {}
         if not (is_row_id(old_field) or is_row_id(new_field)) and (
             column_key(old_field) != column_key(new_field)
