@@ -65,7 +65,8 @@ test-engines: install
 	set -e; for kind in $(KINDS); do \
 	  echo "== $$kind"; \
 	  APPWRITE_TEST_ENGINE=$${kind%-*} APPWRITE_TEST_FEATURE_LEVEL=$${kind#*-} PYTHONHASHSEED=0 \
-	    $(BIN)/python -m pytest -q -n 2 --ignore=tests/backend/test_random_queries.py --ignore=tests/backend/test_random_histories.py $(ROOMS); \
+	    $(BIN)/python -m pytest -q -n 2 --ignore=tests/backend/test_random_queries.py --ignore=tests/backend/test_random_histories.py \
+	      --ignore=tests/backend/test_random_keys.py $(ROOMS); \
 	done
 
 # Recordings of real servers, in the process and over a socket; they lie in ../shared/conformance or APPWRITE_CONFORMANCE.
@@ -169,13 +170,13 @@ random-queries: install
 	$(call repeat,EXAMPLES=$(EXAMPLES))
 	RANDOM_QUERIES=$$(( ($(EXAMPLES) + 1) / 2 )) $(BIN)/python -m pytest -n 2 $(DRAWN) tests/backend/test_random_queries.py
 
-# Random histories (writes, blocks, reads through the cache) on servers of each kind, compared with SQLite: HISTORIES for each;
-# with REDIS=redis://... the cache is there.
+# Random histories (writes, blocks, reads through the cache) on servers of each kind, compared with SQLite: HISTORIES for each, and as many
+# over keys that are not row ids; with REDIS=redis://... the cache is there.
 HISTORIES ?= 2000
 .PHONY: random-histories
 random-histories: install
 	$(call repeat,HISTORIES=$(HISTORIES))
-	RANDOM_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest -n 2 $(DRAWN) tests/backend/test_random_histories.py
+	RANDOM_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest -n 2 $(DRAWN) tests/backend/test_random_histories.py tests/backend/test_random_keys.py
 
 # Requests that mean harm, to the local server.
 FUZZ ?= 5000

@@ -282,7 +282,11 @@ def _path(draw):
         return Q(json__has_key=pick(draw, "a", "n", "b", "x y", "0"))
     if kind == "keys":
         return Q(
-            **{f"json__{pick(draw, 'has_keys', 'has_any_keys')}": some(draw, "a", "n", "b", "x y")}
+            **{
+                f"json__{pick(draw, 'has_keys', 'has_any_keys')}": some(
+                    draw, "a", "n", "b", "x y", least=1
+                )
+            }
         )
     if kind == "in":
         return Q(
@@ -352,16 +356,16 @@ def filtered(draw, question, most=2):
 
 # What can be computed for a row, by name. No text is made of a float or a decimal: databases print them differently.
 COMPUTED = {
-    "lower": Lower("char"), "upper": Upper("text"), "length": Length("text"), "concat": Concat("char", Value("-"), "text"),
-    "substr": Substr("text", 2, 3), "left": Left("char", 2), "replace": Replace("text", Value("a"), Value("🌸")),
+    "lower": Lower("char"), "upper": Upper("text"), "length": Length("text"), "concat": Concat("char", Value("-"), "slug"),
+    "substr": Substr("text", 2, 3), "left": Left("char", 2), "replace": Replace("char", Value("a"), Value("🌸")),
     "trim": Trim("char"), "reverse": Reverse("char"), "index": StrIndex("text", Value("a")), "nullif": NullIf("char", Value("a")),
-    "coalesce": Coalesce("char", "text", Value("none")), "abs": Abs("integer"), "sign": Sign("small"), "mod": Mod("integer", 7),
+    "coalesce": Coalesce("char", "slug", Value("none")), "abs": Abs("integer"), "sign": Sign("small"), "mod": Mod("integer", 7),
     "plus": F("integer") + F("small"), "minus": F("positive") - 1, "times": F("small") * 2, "divided": F("float") / 2,
-    "floor": Floor("float"), "round": Round("float", 1), "greatest": Greatest("integer", "small"), "least": Least("small", "positive"),
+    "floor": Floor("float"), "round": Round("float", 1), "greatest": Greatest("integer", "small", output_field=models.IntegerField()), "least": Least("small", "positive", output_field=models.IntegerField()),
     "year": ExtractYear("datetime"), "month": ExtractMonth("date"), "hour": ExtractHour("datetime"), "weekday": ExtractIsoWeekDay("datetime"),
     "to day": TruncDay("datetime"), "to hour": TruncHour("datetime"), "to month": TruncMonth("datetime"), "to year": TruncYear("date"),
     "to week": TruncWeek("date"), "to quarter": TruncQuarter("datetime"), "to date": TruncDate("datetime"),
-    "later": ExpressionWrapper(F("datetime") + Value(SPAN(days=1, hours=1)), models.DateTimeField()),
+    "earlier": ExpressionWrapper(F("datetime") - Value(SPAN(days=1, hours=1)), models.DateTimeField()),
     "span": ExpressionWrapper(F("datetime") - Value(moment(2024, 2, 29)), models.DurationField()),
     "twice": ExpressionWrapper(F("decimal") * 2, models.DecimalField(max_digits=14, decimal_places=4)),
     "cast": Cast("integer", models.CharField(max_length=30)), "as integer": Cast("boolean", models.IntegerField()),
@@ -540,7 +544,7 @@ def window_questions(draw):
         lambda found, rows: found.annotate(x=window),
     )
     if pick(draw, True, False):
-        condition = pick(draw, Q(x=1), Q(x__isnull=False), ~Q(x__isnull=True))
+        condition = pick(draw, Q(x__gt=F("x")), Q(x__isnull=False), ~Q(x__isnull=True))
         question = question.then(
             f"filter({condition})", lambda found, rows: found.filter(condition)
         )
