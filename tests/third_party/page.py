@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,13 +45,17 @@ pass here as well. The others have a reason below (*explained*) or have not been
 
 Django {version}, feature level 1.9, MariaDB.
 """
-_NO_TESTS = """\
+_PARTS = """\
 Of django-allauth, the tests of `allauth.account` are run, and of wagtail those of the page model.
+Of django-taggit, version 5.0.1 is run, the last whose source distribution holds the tests.
 
-The source distributions of django-taggit, django-mptt and django-polymorphic hold no tests. Those of
-django-money, django-oauth-toolkit and django-waffle hold tests without the settings or models that
-these need. `python -m tests.third_party --together` installs all of these packages in one project,
-and runs `check` and `migrate` there.
+Some source distributions hold tests without the settings, models or fixtures that these need. Those
+are ours then (`tests/third_party/inside/`): settings of ten packages, models of django-money,
+django-oauth-toolkit and django-waffle.
+
+Source distributions of django-mptt and django-polymorphic hold no tests. `python -m
+tests.third_party --together` installs both, with all packages above, in one project, and runs
+`check` and `migrate` there.
 """
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "third-party.md"
 COLUMNS = (
@@ -114,6 +121,45 @@ def _bad(test: Outcome) -> Outcome:
     )
 
 
+@dataclass(frozen=True)
+class Results:
+    """What the page says of a suite: its row of the table, tests by limit, and tests that are not examined."""
+
+    row: tuple[str, ...]
+    limits: Mapping[str, int]
+    others: Sequence[str]
+
+
+def results(package: Package) -> Results:
+    """Return what the last run here has shown."""
+    all_lost = {test.id for test in lost(package)}
+    limits = {
+        limit["reason"]: len(all_lost & set(limit["tests"].get(package.name, ())))
+        for limit in reasons()
+    }
+    others = [test.id for test in unexplained(package)]
+    return Results(tuple(_row(package)), limits, others)
+
+
+def earlier(page: str) -> dict[str, Results]:
+    """Return what a page says, by package: suites that were not run here keep their rows."""
+    rows: dict[str, tuple[str, ...]] = {}
+    limits: dict[str, dict[str, int]] = {}
+    others: dict[str, list[str]] = {}
+    for line in page.splitlines():
+        cells = tuple(cell.strip() for cell in line.strip("|").split("|"))
+        if len(cells) == len(COLUMNS) and cells[2].isdigit():
+            rows[cells[0]] = cells
+        elif len(cells) == 2:
+            for name, count in re.findall(r"([\w-]+) (\d+)(?:, |$)", cells[1]):
+                limits.setdefault(name, {})[cells[0]] = int(count)
+        elif found := re.fullmatch(r"- ([\w-]+): `(.+)`", line):
+            others.setdefault(found[1], []).append(found[2])
+    return {
+        name: Results(row, limits.get(name, {}), others.get(name, [])) for name, row in rows.items()
+    }
+
+
 def _row(package: Package) -> list[str]:
     there = len(passed(package, "sqlite"))
     others = len(unexplained(package))
@@ -132,44 +178,47 @@ def _row(package: Package) -> list[str]:
 
 def table(packages: Iterable[Package]) -> str:
     """Return the table as Markdown."""
-    lines = [COLUMNS, ("---", "---", *["--:"] * (len(COLUMNS) - 2)), *map(_row, packages)]
+    return _table(map(_row, packages))
+
+
+def _table(rows: Iterable[Sequence[str]]) -> str:
+    lines = [COLUMNS, ("---", "---", *["--:"] * (len(COLUMNS) - 2)), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def write(packages: Iterable[Package]) -> None:
-    """Write the page from what is saved."""
-    packages = list(packages)
-    ran = [
-        package for package in packages if passed(package, "sqlite") and passed(package, "appwrite")
-    ]
-    others = ", ".join(package.name for package in packages if package not in ran)
+    """Write the page from what is saved, and from the page itself where nothing is saved here."""
+    known = earlier(PAGE.read_text(encoding="utf-8"))
+    shown: dict[str, Results] = {}
+    missing = []
+    for package in packages:
+        if passed(package, "sqlite") and passed(package, "appwrite"):
+            shown[package.name] = results(package)
+        elif package.name in known and known[package.name].row[1] == package.version:
+            shown[package.name] = known[package.name]
+        else:
+            missing.append(package.name)
     parts = [
         _HEAD.format(version=django.get_version()),
-        table(ran),
+        _table(suite.row for suite in shown.values()),
         "",
-        *([f"Not run to the end yet: {others}.\n"] if others else []),
-        _NO_TESTS,
+        *(textwrap.wrap(f"Not run to the end yet: {', '.join(missing)}.", 100) if missing else []),
+        *([""] if missing else []),
+        _PARTS,
         "## Reasons\n",
         "Tests that pass on SQLite and cannot pass on Appwrite (`tests/third_party/reasons.toml`):\n",
-        _explained_table(ran),
+        _explained_table(shown),
     ]
-    if any(unexplained(package) for package in ran):
-        parts += [
-            "\n## Not examined yet\n",
-            *(f"- {package.name}: `{test.id}`" for package in ran for test in unexplained(package)),
-        ]
+    others = [f"- {name}: `{test}`" for name, suite in shown.items() for test in suite.others]
+    if others:
+        parts += ["\n## Not examined yet\n", *others]
     PAGE.write_text("\n".join(parts) + "\n", encoding="utf-8")
 
 
-def _explained_table(packages: Sequence[Package]) -> str:
+def _explained_table(shown: Mapping[str, Results]) -> str:
     lines = ["| limit | tests |", "|---|---|"]
     for limit in reasons():
-        counts = {
-            package.name: len(
-                {test.id for test in lost(package)} & set(limit["tests"].get(package.name, ()))
-            )
-            for package in packages
-        }
+        counts = {name: suite.limits.get(limit["reason"], 0) for name, suite in shown.items()}
         found = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
         lines.append(f"| {limit['reason']} | {found or 'none'} |")
     return "\n".join(lines)

@@ -71,7 +71,8 @@ def installed(apps: Sequence[str]) -> Sequence[str]:
     return type(apps)([*ours, *apps])  # type: ignore[call-arg]  # a list or a tuple
 
 
-class _Settings(conf.Settings):
+# Their names are Django's: tests compare the names of settings.
+class Settings(conf.Settings):
     def __init__(self, module: str) -> None:
         super().__init__(module)
         self.DATABASES = databases(self.DATABASES)
@@ -79,7 +80,7 @@ class _Settings(conf.Settings):
         self.INSTALLED_APPS = installed(self.INSTALLED_APPS)
 
 
-class _UserSettingsHolder(conf.UserSettingsHolder):
+class UserSettingsHolder(conf.UserSettingsHolder):
     """What ``settings.configure()`` fills; ``override_settings`` makes others on top of it, which are left alone."""
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -94,7 +95,7 @@ class _UserSettingsHolder(conf.UserSettingsHolder):
 
 
 # Settings are made by these two names, from a module or by settings.configure().
-conf.Settings, conf.UserSettingsHolder = _Settings, _UserSettingsHolder  # type: ignore[misc]
+conf.Settings, conf.UserSettingsHolder = Settings, UserSettingsHolder  # type: ignore[misc]
 
 
 @pytest.hookimpl(tryfirst=True)
