@@ -44,10 +44,17 @@ from appwrite_orm_django.schema.names import (
     replaced_key,
     replacement_key,
     trial_table,
+    unquoted,
 )
 from appwrite_orm_django.schema.plan import make_plan
 from appwrite_orm_django.schema.preflight import refuse_keys_unlike_ids
-from appwrite_orm_django.schema.records import forget_table, read_records_of, with_encodings
+from appwrite_orm_django.schema.records import (
+    forget_table,
+    move_references,
+    read_records_of,
+    with_encodings,
+    write_changed_fields,
+)
 from appwrite_orm_django.schema.steps import (
     CreateColumn,
     CreateDatabase,
@@ -142,11 +149,15 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 f'Keep the old id with Meta.db_table = "{old_db_table}"'
                 f"{', or db_table on the many-to-many field' if model._meta.auto_created else ''}."
             )
-        self._make(
-            replace(self._with_encodings(live), id=new, name=new), self._live_table(new_db_table)
-        )
+        wanted = replace(self._with_encodings(live), id=new, name=new)
+        if (key := wanted.id_encoding) is not None and key.field is not None:
+            name = unquoted(new_db_table)
+            field = replace(key.field, table="" if name == new else name)
+            wanted = replace(wanted, id_encoding=replace(key, field=field))
+        self._make(wanted, self._live_table(new_db_table))
         self._drop(old)
         self._forget(old)
+        move_references(self.connection.transport, self.connection.database_id, old, new)
 
     @ends_in_its_message
     def add_key_columns(self, model: type[Model]) -> list[str]:
@@ -420,7 +431,19 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         if live is None:
             self._create(after)
             return
-        renames = renames or {}
+        self._change_live(live, before, after, renames or {}, by_name=by_name, adds=adds)
+        write_changed_fields(self.connection.transport, self.connection.database_id, before, after)
+
+    def _change_live(
+        self,
+        live: Table,
+        before: Table,
+        after: Table,
+        renames: Mapping[tuple[str, str], str],
+        *,
+        by_name: bool,
+        adds: bool,
+    ) -> None:
         new_keys = {old: new for (_table, new), old in renames.items()}
         columns = tuple(
             column for column in after.columns if not _is_same(before.column(column.key), column)
