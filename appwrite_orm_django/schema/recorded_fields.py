@@ -30,11 +30,17 @@ def model_field(field: Any, position: int, column: Column | None = None) -> Mode
     target = None if field.remote_field is None else getattr(field, "target_field", None)
     return ModelField(
         element.get_internal_type(),
-        "" if field.column is None else unquoted(field.column),
-        target and (table_id(target.model._meta.db_table), unquoted(target.column)),
+        _column_of(field),
+        target and (table_id(target.model._meta.db_table), _column_of(target)),
         element.max_length if column is not None and column.type in TEXT_TYPES else None,
         position=position,
     )
+
+
+def _column_of(field: Any) -> str:
+    if getattr(field, "appwrite_row_id", False):
+        return "$id"  # a text key of any other name would have a column
+    return "" if field.column is None else unquoted(field.column)
 
 
 def field_as_recorded(key: str, field: ModelField | None) -> str:
