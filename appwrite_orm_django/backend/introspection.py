@@ -163,7 +163,7 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         for index in table.indexes:
             columns = _columns_of(table, index)
             if index.key != KEY_INDEX and columns:
-                constraints[index.key] = _constraint(
+                constraints[_constraint_name(table, index)] = _constraint(
                     columns,
                     unique=index.type == "unique",
                     kind=ModelIndex.suffix if index.type in {"key", "unique"} else index.type,
@@ -236,6 +236,12 @@ def _columns_of(table: Table, index: Index) -> list[str | None]:
         else:
             columns += [None] if column.encoding is not None else []
     return columns
+
+
+def _constraint_name(table: Table, index: Index) -> str:
+    column = table.column(index.columns[0])
+    hidden = column is not None and _is_hidden(column) and column.field is not None
+    return column.field.column if hidden else index.key  # type: ignore[union-attr]  # not None
 
 
 def _constraint(

@@ -107,9 +107,11 @@ class ModelField:
     They are recorded for introspection alone. Nothing that reads or writes rows depends on them.
 
     Attributes:
-        type: the name of the type according to Django; for an array that of its elements.
-        column: the name of the field's column in Django; for row ids that of the primary key, ""
-            for a hidden column or a key of several columns.
+        type: the name of the type according to Django; for an array that of its elements. For a
+            hidden column ``unique`` or ``unique nulls``, or "" for a constraint with a condition or
+            with expressions.
+        column: the name of the field's column in Django; for row ids that of the primary key, "" if
+            it has several columns; for a hidden column the name of its constraint.
         to: for a foreign key, the id of the other table and the name of the column there.
         max_length: the maximum length, if the column's type has no size.
         table: the ``db_table`` of the model, with the row ids of a table whose id is another.

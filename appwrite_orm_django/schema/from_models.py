@@ -20,7 +20,7 @@ from .indexes import indexes_for
 from .keys import holds_row_ids, storage_field
 from .limits import check_table
 from .names import KEY_INDEX, table_id, unquoted
-from .recorded_fields import model_field, with_field
+from .recorded_fields import UNIQUE, UNIQUE_NULLS, model_field, with_field
 from .unique import HiddenColumn, hidden_columns
 
 Model = type[models.Model]
@@ -159,7 +159,8 @@ def _hidden_column(hidden: HiddenColumn) -> Column:
     names = [unquoted(str(field.column)) for field in hidden.fields]
     covers = (*names, *("" for _expression in hidden.expressions))
     column = hidden.column
-    field = ModelField("", "", covers=covers)
+    kind = "" if not hidden.is_plain else UNIQUE if hidden.nulls_distinct else UNIQUE_NULLS
+    field = ModelField(kind, hidden.name, covers=covers)
     encoding = with_field(column.encoding, column.key, field) if column.encoding else None
     return replace(column, encoding=encoding)
 

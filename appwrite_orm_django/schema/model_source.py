@@ -44,7 +44,9 @@ from .names import (
     is_hidden,
 )
 from .recorded_fields import (
+    UNIQUE_NULLS,
     column_name,
+    covered,
     db_table_of,
     holds_values_of,
     in_order,
@@ -275,10 +277,7 @@ class _Body:
                 self._add_column(column, taken)
         for index in table.indexes:
             if any(map(is_hidden, index.columns)):
-                self._comments.append(
-                    f"{index.columns[0]} enforces the unique constraint {index.key}, which has to "
-                    "be declared here as well."
-                )
+                self._add_hidden(table, index)
             else:
                 self._add_index(table, index, names)
         self._settle_foreign_keys()
@@ -430,6 +429,24 @@ class _Body:
             return
         self._add_field(column, column_name(column), call, taken)
 
+    def _add_hidden(self, table: Table, index: Index) -> None:
+        """Add the unique constraint that a hidden column enforces."""
+        keys, column = covered(table, index), table.column(index.columns[0])
+        field = None if column is None else column.field
+        if field is None or not set(keys or ("",)) <= set(self._fields):
+            self._comments.append(
+                f"{index.columns[0]} enforces the unique constraint {index.key}, which has to be "
+                "declared here as well."
+            )
+            return
+        names = [self._fields[key] for key in keys or ()]
+        if field.column == f"{'_'.join(keys or ())}_uniq" and len(names) == 1:
+            self._set_option(names[0], "unique")
+            return
+        nulls = ", nulls_distinct=False" if field.type == UNIQUE_NULLS else ""
+        options = f"fields={names!r}, name={field.column!r}{nulls}"
+        self._meta.append(("constraints", f"models.UniqueConstraint({options})"))
+
     def _add_index(self, table: Table, index: Index, names: _Names) -> None:
         arrays = {column.key for column in table.columns if column.array}
         if (
@@ -475,12 +492,17 @@ class _Body:
         """Make an index an option of its field and return True, if the field has such an option."""
         option = {"unique": "unique", "key": "db_index"}.get(index.type)
         name = self._fields[index.columns[0]]
-        position = next((n for n, (known, _call) in enumerate(self._calls) if known == name), None)
-        if option is None or position is None or index.lengths or _fitting_lengths(table, index):
+        known = name in dict(self._calls)
+        if option is None or not known or index.lengths or _fitting_lengths(table, index):
             return False
-        call = self._calls[position][1]
-        self._calls[position] = (name, replace(call, options={**call.options, option: True}))
+        self._set_option(name, option)
         return True
+
+    def _set_option(self, name: str, option: str) -> None:
+        self._calls = [
+            (one, replace(call, options={**call.options, option: True}) if one == name else call)
+            for one, call in self._calls
+        ]
 
 
 def _as_key(call: _Call) -> _Call:

@@ -11,8 +11,11 @@ import json
 from dataclasses import fields, replace
 from typing import Any
 
-from .definitions import TEXT_TYPES, Column, Encoding, ModelField, Table
-from .names import KEY_INDEX, MAX_LENGTH, column_key, table_id, unquoted
+from .definitions import TEXT_TYPES, Column, Encoding, Index, ModelField, Table
+from .names import KEY_INDEX, MAX_LENGTH, column_key, is_hidden, table_id, unquoted
+
+#: The types of hidden columns for the values of fields alone: nulls are distinct, or equal.
+UNIQUE, UNIQUE_NULLS = "unique", "unique nulls"
 
 #: The maximum length of a record in characters.
 _MAX_RECORD = 255
@@ -119,8 +122,26 @@ def referred(table: Table, name: str) -> Column | None:
     found = next((column for column in table.columns if column_name(column) == name), None)
     if found is None or is_key(table, found.key):
         return found
-    unique = [index.columns for index in table.indexes if index.type == "unique"]
-    return found if (found.key,) in unique else None
+    return found if any(covered(table, index) == (found.key,) for index in table.indexes) else None
+
+
+def covered(table: Table, index: Index) -> tuple[str, ...] | None:
+    """
+    Return the keys of the columns whose values a unique index keeps unique together.
+
+    Returns:
+        None for another index, and if it is over a hidden column for a condition or expressions.
+    """
+    if index.type != "unique":
+        return None
+    hidden = table.column(index.columns[0])
+    if hidden is None or not is_hidden(hidden.key):
+        return index.columns
+    if hidden.field is None or hidden.field.type not in {UNIQUE, UNIQUE_NULLS}:
+        return None
+    keys = {column_name(column): column.key for column in table.columns}
+    found = tuple(keys[name] for name in hidden.field.covers if name in keys)
+    return found if len(found) == len(hidden.field.covers) else None
 
 
 def holds_values_of(column: Column, other: Column) -> bool:

@@ -118,7 +118,7 @@ with isolate_apps("tests.library"):
         ticket = models.ForeignKey(Ticket, models.CASCADE)
         place = models.ForeignKey(Place, models.CASCADE)
         parent = models.ForeignKey("self", models.CASCADE, null=True)
-        strange = models.IntegerField(db_column="größe (%)")
+        strange = models.IntegerField(db_column="größe (%)", unique=True)
         class_field = models.CharField(max_length=5, db_column="class")
 
         class Meta:
@@ -126,6 +126,11 @@ with isolate_apps("tests.library"):
             constraints = [
                 UniqueConstraint(fields=["char"], condition=Q(boolean=True), name="one_true_char"),
                 UniqueConstraint(fields=["author", "slug"], name="slug_of_author"),
+                UniqueConstraint(fields=["integer", "date", "big"], name="three_no_texts"),
+                UniqueConstraint(fields=["float"], name="one_float"),
+                UniqueConstraint(
+                    fields=["small", "parent"], name="nulls_too", nulls_distinct=False
+                ),
             ]
 
     class Ours(AppwriteModel):
