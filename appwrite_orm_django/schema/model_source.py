@@ -574,7 +574,9 @@ def introspected(column: Column) -> tuple[str | None, dict[str, Any]]:
     call = key or (None if column.array else call_for(column))
     if call is None:
         return None, {}
-    return ("CharField" if call.name == "EnumField" else call.name), dict(call.options)
+    if call.name == "EnumField":
+        return "CharField", {"max_length": max(map(len, column.elements))}
+    return call.name, dict(call.options)
 
 
 def _literal(column: Column) -> str:
