@@ -89,17 +89,24 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         return [TableInfo(name, "t") for name in self._names([table["$id"] for table in found])]
 
     def _names(self, ids: Sequence[str]) -> list[str]:
-        """Return the ``db_table`` of tables; with a request if an id seems to be no name."""
-        names: dict[str, str] = {}
-        if any(_SHORTENED.fullmatch(id_[-8:]) for id_ in ids):
-            from django.apps import apps
+        """
+        Return the ``db_table`` of tables: that of a model, or else the recorded one.
 
+        The records are only read if an id may hold a digest and belongs to no model.
+        """
+        doubtful = {id_ for id_ in ids if _SHORTENED.fullmatch(id_[-8:])}
+        if not doubtful:
+            return list(ids)
+        from django.apps import apps
+
+        models = apps.get_models(include_auto_created=True, include_swapped=True)
+        names = {table_id(name): name for name in (model._meta.db_table for model in models)}
+        if not doubtful.issubset(names):
             from appwrite_orm_django.schema.records import read_table_names
 
-            for model in apps.get_models(include_auto_created=True, include_swapped=True):
-                names[table_id(model._meta.db_table)] = model._meta.db_table
-            names |= read_table_names(self.connection.transport, self.connection.database_id)
-        return [names.get(id_, id_) for id_ in ids]
+            transport, database = self.connection.transport, self.connection.database_id
+            names = {**read_table_names(transport, database), **names}
+        return [names[id_] if id_ in doubtful and id_ in names else id_ for id_ in ids]
 
     def get_table_description(self, cursor: Any, table_name: str) -> list[FieldInfo]:
         """

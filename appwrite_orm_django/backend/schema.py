@@ -44,10 +44,10 @@ from appwrite_orm_django.schema.names import (
     replaced_key,
     replacement_key,
     trial_table,
-    unquoted,
 )
 from appwrite_orm_django.schema.plan import make_plan
 from appwrite_orm_django.schema.preflight import refuse_keys_unlike_ids
+from appwrite_orm_django.schema.recorded_fields import under_name
 from appwrite_orm_django.schema.records import (
     forget_table,
     move_references,
@@ -149,12 +149,9 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 f'Keep the old id with Meta.db_table = "{old_db_table}"'
                 f"{', or db_table on the many-to-many field' if model._meta.auto_created else ''}."
             )
-        wanted = replace(self._with_encodings(live), id=new, name=new)
-        if (key := wanted.id_encoding) is not None and key.field is not None:
-            name = unquoted(new_db_table)
-            field = replace(key.field, table="" if name == new else name)
-            wanted = replace(wanted, id_encoding=replace(key, field=field))
-        self._make(wanted, self._live_table(new_db_table))
+        self._make(
+            under_name(self._with_encodings(live), new_db_table), self._live_table(new_db_table)
+        )
         self._drop(old)
         self._forget(old)
         move_references(self.connection.transport, self.connection.database_id, old, new)
@@ -404,7 +401,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             **other,
         )[0]
 
-    def _change(
+    def _change(self, before: Table, after: Table, *args: Any, **options: Any) -> None:
+        """Change the server's table, and record the fields of columns that stay as they are."""
+        self._change_columns(before, after, *args, **options)
+        write_changed_fields(self.connection.transport, self.connection.database_id, before, after)
+
+    def _change_columns(
         self,
         before: Table,
         after: Table,
@@ -431,19 +433,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         if live is None:
             self._create(after)
             return
-        self._change_live(live, before, after, renames or {}, by_name=by_name, adds=adds)
-        write_changed_fields(self.connection.transport, self.connection.database_id, before, after)
-
-    def _change_live(
-        self,
-        live: Table,
-        before: Table,
-        after: Table,
-        renames: Mapping[tuple[str, str], str],
-        *,
-        by_name: bool,
-        adds: bool,
-    ) -> None:
+        renames = renames or {}
         new_keys = {old: new for (_table, new), old in renames.items()}
         columns = tuple(
             column for column in after.columns if not _is_same(before.column(column.key), column)

@@ -497,14 +497,12 @@ def _taken(live: Column, wanted: Column | None) -> Column:
 def _unrecorded(wanted: Table, live: Table, steps: Iterable[Step]) -> Iterator[Record]:
     """Yield a record for each column that has none, or that of another field, and no step."""
     recording = {key for step in steps for key in _recorded_by(step)}
+    found = [(live.column(column.key), column.encoding, column.hidden) for column in wanted.columns]
     # A hidden column is recorded once its values are right.
-    found = [
-        (column.key, live.column(column.key), column.encoding)
-        for column in wanted.columns
-        if column.hidden is None
-    ]
     known = [
-        (key, column.encoding, encoding) for key, column, encoding in found if column is not None
+        (column.key, column.encoding, encoding)
+        for column, encoding, hidden in found
+        if column is not None and (hidden is None or column.encoding is not None)
     ]
     for key, there, encoding in [(ROW_ID, live.id_encoding, wanted.id_encoding), *known]:
         if encoding is None or key.lower() in recording:

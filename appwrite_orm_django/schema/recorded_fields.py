@@ -96,6 +96,16 @@ def db_table_of(table: Table) -> str:
     return (table.key_field.table if table.key_field else "") or table.id
 
 
+def under_name(table: Table, db_table: str) -> Table:
+    """Return a table under the id for another ``db_table``."""
+    id_, name = table_id(db_table), unquoted(db_table)
+    encoding = table.id_encoding
+    if encoding is not None and encoding.field is not None:
+        field = replace(encoding.field, table="" if name == id_ else name)
+        encoding = replace(encoding, field=field)
+    return replace(table, id=id_, name=id_, id_encoding=encoding)
+
+
 def in_order(table: Table) -> list[Column]:
     """Return the columns of a table in the recorded order of the fields, and the others last."""
 

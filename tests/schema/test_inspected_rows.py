@@ -281,6 +281,10 @@ def test_the_same_rows(server, road):
         assert kinds["id"] == ("BigAutoField", None)
         assert found["library_district"]._meta.pk.column == "town_id"
         assert found["library_town"]._meta.pk.column == "number"
+        # Other tables than those that are asked for are not referred to.
+        alone = inspected("inspectdb", "library_everything")
+        assert "models.ForeignKey('self', models.PROTECT" in alone
+        assert "LibraryAuthor" not in alone
         # Both go through the inspected relation.
         one = everything._base_manager.using("appwrite").get(author__name="Ann")
         assert (one.parent, one.place.path) == (one, "a/path/with a space")
