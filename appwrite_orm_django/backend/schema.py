@@ -562,7 +562,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             )
 
     def _create(self, table: Table) -> None:
-        self._apply(CreateDatabase("", self.connection.database_id), CreateTable(table.id, table))
+        create = CreateTable(table.id, table)
+        try:
+            self._apply(create)
+        except DatabaseNotFound:
+            self._apply(CreateDatabase("", self.connection.database_id), create)
 
     def _with_encodings(self, live: Table, before: Table | None = None) -> Table:
         """

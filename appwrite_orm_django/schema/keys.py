@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 
 from django.db import models
 
+from .custom_fields import internal_type
+
 Field: TypeAlias = "models.Field[Any, Any]"
 Model: TypeAlias = "type[models.Model]"
 
@@ -62,6 +64,8 @@ def is_row_id(field: Field) -> bool:
         or (
             stored_as.get_internal_type() in _IDS
             and getattr(stored_as, "appwrite_codec", None) is None
+            # A subclass may keep numbers as texts of any form.
+            and (isinstance(stored_as, models.AutoField) or internal_type(stored_as) in _IDS)
         )
     )
 
