@@ -11,6 +11,7 @@ use.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -119,8 +120,11 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         table = self._table(table_name)
         ids = [row_ids(table)] if is_key(table, ROW_ID) else []
         columns = [column for column in table.columns if not _is_hidden(column)]
+        relations = self._relations(cursor, table)
         return [
-            _described(column, _name(table, column.key)) for column in in_order([*ids, *columns])
+            _described(column, name, is_relation=name in relations)
+            for column in in_order([*ids, *columns])
+            for name in [_name(table, column.key)]
         ]
 
     def get_primary_key_columns(self, cursor: Any, table_name: str) -> list[str]:
@@ -132,9 +136,11 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
 
         A relationship column is none: it does not hold the values of another column.
         """
+        return self._relations(cursor, self._table(table_name))
+
+    def _relations(self, cursor: Any, table: Table) -> dict[str, tuple[str, str]]:
         from appwrite_orm_django.schema.recorded_fields import is_key, row_ids
 
-        table = self._table(table_name)
         columns = [*table.columns, *([row_ids(table)] if is_key(table, ROW_ID) else [])]
         found = {
             _name(table, column.key): column.field.to
@@ -194,10 +200,14 @@ def _is_hidden(column: Column) -> bool:
     return is_hidden(column.key)
 
 
-def _described(column: Column, name: str) -> FieldInfo:
+def _described(column: Column, name: str, *, is_relation: bool) -> FieldInfo:
+    from appwrite_orm_django.schema.definitions import Encoding
     from appwrite_orm_django.schema.model_source import introspected
 
+    field = column.field
     kind, options = introspected(column)
+    if is_relation and field is not None and column.encoding == Encoding("integer", row_id=True):
+        kind = field.type  # of the values; without the other table, they are read as text
     size = options.get("max_length", column.size)
     return FieldInfo(
         name,
@@ -206,11 +216,23 @@ def _described(column: Column, name: str) -> FieldInfo:
         size,
         options.get("max_digits"),
         options.get("decimal_places"),
-        not column.required,
-        options.get("db_default", column.default),
+        not column.required and (column.default is None or field is None or field.null),
+        _literal(options.get("db_default", column.default)),
         None,
         kind,
     )
+
+
+def _literal(value: Any) -> str | None:
+    """Return a default as it is written in SQL."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return str(value).upper()
+    if isinstance(value, (int, float)):
+        return str(value)
+    text = value if isinstance(value, str) else json.dumps(value)
+    return "'{}'".format(text.replace("'", "''"))
 
 
 def _name(table: Table, key: str) -> str:
