@@ -11,7 +11,6 @@ use.
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -201,6 +200,7 @@ def _is_hidden(column: Column) -> bool:
 
 
 def _described(column: Column, name: str, *, is_relation: bool) -> FieldInfo:
+    from appwrite_orm_django.backend.commands import literal
     from appwrite_orm_django.schema.definitions import Encoding
     from appwrite_orm_django.schema.model_source import introspected
 
@@ -209,6 +209,9 @@ def _described(column: Column, name: str, *, is_relation: bool) -> FieldInfo:
     if is_relation and field is not None and column.encoding == Encoding("integer", row_id=True):
         kind = field.type  # of the values; without the other table, they are read as text
     size = options.get("max_length", column.size)
+    default = options.get("db_default", column.default)
+    if isinstance(default, (dict, list)):
+        default = column.default  # as JSON
     return FieldInfo(
         name,
         column.type,
@@ -217,22 +220,10 @@ def _described(column: Column, name: str, *, is_relation: bool) -> FieldInfo:
         options.get("max_digits"),
         options.get("decimal_places"),
         not column.required and (column.default is None or field is None or field.null),
-        _literal(options.get("db_default", column.default)),
+        None if default is None else literal(default),
         None,
         kind,
     )
-
-
-def _literal(value: Any) -> str | None:
-    """Return a default as it is written in SQL."""
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, (int, float)):
-        return str(value)
-    text = value if isinstance(value, str) else json.dumps(value)
-    return "'{}'".format(text.replace("'", "''"))
 
 
 def _name(table: Table, key: str) -> str:
