@@ -28,7 +28,8 @@ from appwrite_orm_django.client.errors import DatabaseNotFound, TableNotFound
 from appwrite_orm_django.client.queries import limit
 from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.comparison import same_storage
-from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
+from appwrite_orm_django.schema.definitions import Column, Database, Index, RowIds, Table
+from appwrite_orm_django.schema.encodings import id_encoding_of
 from appwrite_orm_django.schema.errors import NotAvailable
 from appwrite_orm_django.schema.from_models import (
     keys_with_columns,
@@ -39,6 +40,7 @@ from appwrite_orm_django.schema.from_models import (
 from appwrite_orm_django.schema.from_server import read_table_json
 from appwrite_orm_django.schema.keys import is_row_id, keys_to
 from appwrite_orm_django.schema.migrate import MAX_ROUNDS
+from appwrite_orm_django.schema.moved_keys import refuse_keys_unlike_ids
 from appwrite_orm_django.schema.names import (
     fill_table,
     replaced_key,
@@ -46,7 +48,6 @@ from appwrite_orm_django.schema.names import (
     trial_table,
 )
 from appwrite_orm_django.schema.plan import make_plan
-from appwrite_orm_django.schema.preflight import refuse_keys_unlike_ids
 from appwrite_orm_django.schema.recorded_fields import under_name
 from appwrite_orm_django.schema.records import (
     forget_table,
@@ -236,11 +237,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 "another field."
             )
         loses_column = is_row_id(new_field) and not is_row_id(old_field)
-        if loses_column:
-            live, column = self._live_table(model._meta.db_table), column_key(old_field)
-            if live is not None and live.column(column) is not None:
+        if loses_column and (live := self._live_table(model._meta.db_table)) is not None:
+            key = self._with_encodings(live).column(column_key(old_field))
+            if key is not None:
                 ref = self.connection.table_ref(live.id)
-                refuse_keys_unlike_ids(self.connection.transport, ref, column)
+                ids = RowIds(id_encoding_of(getattr(new_field, "model", model))).column
+                refuse_keys_unlike_ids(self.connection.transport, ref, key, ids)
         before = self._table(getattr(old_field, "model", model))
         after = self._table(getattr(new_field, "model", model))
         renames = {}
@@ -543,11 +545,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             return None
 
     def _has_rows(self, table: str) -> bool:
-        return bool(
-            rows.list_rows(self.connection.transport, self.connection.table_ref(table), [limit(1)])[
-                "rows"
-            ]
-        )
+        ref = self.connection.table_ref(table)
+        return bool(rows.list_rows(self.connection.transport, ref, [limit(1)])["rows"])
 
     def _make(self, wanted: Table, live: Table | None) -> None:
         """Create a table, or finish creating it after an interrupted operation."""
