@@ -8,7 +8,7 @@ does the same for all tables at once, from the current models.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -28,7 +28,7 @@ from appwrite_orm_django.client.errors import DatabaseNotFound, TableNotFound
 from appwrite_orm_django.client.queries import limit
 from appwrite_orm_django.schema.apply import Application
 from appwrite_orm_django.schema.comparison import same_storage
-from appwrite_orm_django.schema.definitions import Column, Database, Index, Table
+from appwrite_orm_django.schema.definitions import Column, Database, Index, RowIds, Table
 from appwrite_orm_django.schema.errors import NotAvailable
 from appwrite_orm_django.schema.from_models import (
     keys_with_columns,
@@ -37,8 +37,9 @@ from appwrite_orm_django.schema.from_models import (
     without_keys,
 )
 from appwrite_orm_django.schema.from_server import read_table_json
-from appwrite_orm_django.schema.keys import is_row_id
+from appwrite_orm_django.schema.keys import is_row_id, keys_to
 from appwrite_orm_django.schema.migrate import MAX_ROUNDS
+from appwrite_orm_django.schema.moved_keys import refuse_keys_unlike_ids
 from appwrite_orm_django.schema.names import (
     fill_table,
     replaced_key,
@@ -46,8 +47,14 @@ from appwrite_orm_django.schema.names import (
     trial_table,
 )
 from appwrite_orm_django.schema.plan import make_plan
-from appwrite_orm_django.schema.preflight import refuse_keys_unlike_ids
-from appwrite_orm_django.schema.records import forget_table, read_records_of, with_encodings
+from appwrite_orm_django.schema.recorded_fields import under_name
+from appwrite_orm_django.schema.records import (
+    forget_table,
+    move_references,
+    read_records_of,
+    with_encodings,
+    write_changed_fields,
+)
 from appwrite_orm_django.schema.steps import (
     CreateColumn,
     CreateDatabase,
@@ -143,10 +150,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 f"{', or db_table on the many-to-many field' if model._meta.auto_created else ''}."
             )
         self._make(
-            replace(self._with_encodings(live), id=new, name=new), self._live_table(new_db_table)
+            under_name(self._with_encodings(live), new_db_table), self._live_table(new_db_table)
         )
         self._drop(old)
         self._forget(old)
+        move_references(self.connection.transport, self.connection.database_id, old, new)
 
     @ends_in_its_message
     def add_key_columns(self, model: type[Model]) -> list[str]:
@@ -228,13 +236,13 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 "another field."
             )
         loses_column = is_row_id(new_field) and not is_row_id(old_field)
-        if loses_column:
-            live, column = self._live_table(model._meta.db_table), column_key(old_field)
-            if live is not None and live.column(column) is not None:
-                ref = self.connection.table_ref(live.id)
-                refuse_keys_unlike_ids(self.connection.transport, ref, column)
         before = self._table(getattr(old_field, "model", model))
         after = self._table(getattr(new_field, "model", model))
+        if loses_column and (live := self._live_table(model._meta.db_table)) is not None:
+            key = self._with_encodings(live).column(column_key(old_field))
+            if key is not None and after.id_encoding is not None:
+                ref, ids = self.connection.table_ref(live.id), RowIds(after.id_encoding).column
+                refuse_keys_unlike_ids(self.connection.transport, ref, key, ids)
         renames = {}
         if not (is_row_id(old_field) or is_row_id(new_field)) and (
             column_key(old_field) != column_key(new_field)
@@ -297,8 +305,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         self, old_field: Field[Any, Any], new_field: Field[Any, Any]
     ) -> None:
         """Convert foreign keys to this field to its type and encoding."""
-        old = {(key.model._meta.label_lower, key.name): key for key in _keys_to(old_field)}
-        for key in _keys_to(new_field):
+        old = {(key.model._meta.label_lower, key.name): key for key in keys_to(old_field)}
+        for key in keys_to(new_field):
             was = old.get((key.model._meta.label_lower, key.name))
             if was is not None:
                 self._change(self._table(was.model), self._table(key.model))
@@ -393,7 +401,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             **other,
         )[0]
 
-    def _change(
+    def _change(self, before: Table, after: Table, *args: Any, **options: Any) -> None:
+        """Change the server's table, and record the fields of columns that stay as they are."""
+        self._change_columns(before, after, *args, **options)
+        write_changed_fields(self.connection.transport, self.connection.database_id, before, after)
+
+    def _change_columns(
         self,
         before: Table,
         after: Table,
@@ -530,11 +543,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             return None
 
     def _has_rows(self, table: str) -> bool:
-        return bool(
-            rows.list_rows(self.connection.transport, self.connection.table_ref(table), [limit(1)])[
-                "rows"
-            ]
-        )
+        ref = self.connection.table_ref(table)
+        return bool(rows.list_rows(self.connection.transport, ref, [limit(1)])["rows"])
 
     def _make(self, wanted: Table, live: Table | None) -> None:
         """Create a table, or finish creating it after an interrupted operation."""
@@ -683,20 +693,3 @@ def _assumed(live: Column, before: Column | None) -> Column:
     if live.encoding is not None or before is None or not same_storage(live, before):
         return live
     return replace(live, encoding=before.encoding)
-
-
-def _keys_to(field: Field[Any, Any]) -> Iterator[Field[Any, Any]]:
-    """
-    Yield the foreign keys that hold values of a field.
-
-    They include those of many-to-many tables.
-    """
-    for relation in field.model._meta.get_fields(include_hidden=True):
-        key = relation.field if relation.auto_created and not relation.concrete else None
-        if (
-            key is not None
-            and key.concrete
-            and not key.many_to_many
-            and field in key.foreign_related_fields
-        ):
-            yield key

@@ -8,6 +8,7 @@ has columns, as other fields have, and the ``$id`` is derived from their values
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from django.db import models
@@ -88,3 +89,20 @@ def key_fields(model: Model) -> tuple[Field, ...]:
 def has_derived_ids(model: Model) -> bool:
     """Return whether the row ids of a model's table are derived from columns."""
     return not is_row_id(key_fields(model)[0])
+
+
+def keys_to(field: Field) -> Iterator[Field]:
+    """
+    Yield the foreign keys that hold values of a field.
+
+    They include those of many-to-many tables.
+    """
+    for relation in field.model._meta.get_fields(include_hidden=True):
+        key: Any = relation.field if relation.auto_created and not relation.concrete else None  # type: ignore[union-attr]  # relations have one
+        if (
+            key is not None
+            and key.concrete
+            and not key.many_to_many
+            and field in key.foreign_related_fields
+        ):
+            yield key

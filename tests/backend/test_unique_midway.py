@@ -7,7 +7,7 @@ from django.db.models.functions import Concat
 
 from appwrite_orm_django.client.errors import TransactionConflict, UniqueViolation
 from appwrite_orm_django.client.rows import update_row
-from tests.kinds import KINDS, kind_settings
+from tests.kinds import KINDS, kind_settings, make_tables
 from tests.library.models import Edition, Tag
 from tests.steps import other_client
 from tests.steps import steps as requests_made
@@ -21,13 +21,10 @@ NAMES = ("anna", "Bert", "carl")
 def server(request, connect):
     connection = connect(**kind_settings(*request.param, database="midway"))
     made = (Edition, Tag)
-    with connection.schema_editor() as editor:
-        for model in made:
-            editor.create_model(model)
+    make_tables(connection, made)
     yield connection
-    with connection.schema_editor() as editor:
-        for model in made:
-            editor.delete_model(model)
+    for model in made:
+        model._base_manager.using("appwrite").all()._raw_delete("appwrite")
 
 
 @pytest.fixture
@@ -99,9 +96,12 @@ def bulk_updated(**by_name):
     Edition.objects.bulk_update(editions, ["isbn"])
 
 
-def upserted(**by_name):
+def upserted(*pairs, **by_name):
     Edition.objects.bulk_create(
-        [Edition(pk=f"new-{name}", isbn=name, shelfmark=mark) for name, mark in by_name.items()],
+        [
+            Edition(pk=f"new-{number}", isbn=name, shelfmark=mark)
+            for number, (name, mark) in enumerate([*pairs, *by_name.items()])
+        ],
         update_conflicts=True,
         unique_fields=["isbn"],
         update_fields=["shelfmark"],
@@ -134,6 +134,11 @@ STATEMENTS = {
         lambda: upserted(anna="Bert", Bert="carl", carl="x"),
         "shelfmark",
         of("Bert", "carl", "x"),
+    ),
+    "upsert of one row, twice": (
+        lambda: upserted(("anna", "Bert"), ("anna", "x")),
+        "shelfmark",
+        of("x", "Bert", "carl"),
     ),
 }  # fmt: skip
 

@@ -44,11 +44,11 @@ from appwrite_orm_django.client.errors import UniqueViolation
 from appwrite_orm_django.client.transactions import MAX_OPERATIONS
 
 if TYPE_CHECKING:
+    from appwrite_orm_django.backend.by_value import Values
     from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.backend.transactions.log import Key
     from appwrite_orm_django.backend.transactions.versions import Seen
     from appwrite_orm_django.client.identity import Identity
-    from appwrite_orm_django.client.queries import Query
     from appwrite_orm_django.client.references import TableRef
 
 
@@ -80,6 +80,7 @@ class Transaction:
         self.connection = connection
         self.in_parts = in_parts
         self.log = Log()
+        self.values: Values | None = None
         # The versions of rows that the block has seen, and the committed rows that the log changes.
         self.versions: dict[Key, tuple[Seen, ...]] = {}
         self._bases: dict[Key, Row | None] = {}
@@ -211,17 +212,17 @@ class Transaction:
 
         Whatever the server has under such an id, the block sees its own row.
         """
-        listed = [Membership(ROW_ID, one.values) for one in condition.queries if _lists_ids(one)]
+        listed = [one for one in condition.memberships if _lists_ids(one)]
+        equal = [one for one in condition.queries if one.method == "equal" and one.column == ROW_ID]
+        if not listed and not equal:
+            return condition
+        unmade = [
+            Membership(ROW_ID, tuple(id_ for id_ in ids if not self._has_made(table, str(id_))))
+            for ids in (one.values for one in (*listed, *equal))
+        ]
         return Condition(
-            tuple(one for one in condition.queries if not _lists_ids(one)),
-            tuple(
-                one
-                if one.column != ROW_ID or isinstance(one.values, ValuesOf)
-                else Membership(
-                    ROW_ID, tuple(id_ for id_ in one.values if not self._has_made(table, str(id_)))
-                )
-                for one in (*condition.memberships, *listed)
-            ),
+            tuple(one for one in condition.queries if one not in equal),
+            (*(one for one in condition.memberships if one not in listed), *unmade),
         )
 
     def _has_made(self, table: TableRef, row_id: str) -> bool:
@@ -580,9 +581,12 @@ class Transaction:
         self.locked.clear()
         self.lock_rows.clear()
 
-    def commit(self) -> None:
+    def commit(self, values: Values | None = None) -> None:
         """
         Commit the log.
+
+        Args:
+            values: the values of the changed rows, which are told to the cache.
 
         Raises:
             WriteRefused: another client changed a row that this block read and changed, or locked
@@ -599,6 +603,7 @@ class Transaction:
             self._next_count = min(self._next_count, _SHORT)
             self._make_room()
         if self.log:
+            self.values = values
             with self.parts.part(len(self.log.operations)), own_write(), self.blindly():
                 commit.commit(self)
 
@@ -615,5 +620,5 @@ def _moments(row: Row | None) -> Row | None:
     )
 
 
-def _lists_ids(query: Query) -> bool:
-    return query.method == "equal" and query.column == ROW_ID
+def _lists_ids(membership: Membership) -> bool:
+    return membership.column == ROW_ID and not isinstance(membership.values, ValuesOf)
