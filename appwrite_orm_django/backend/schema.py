@@ -17,6 +17,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import Field, Model
 from django.db.models import Index as ModelIndex
 
+from appwrite_orm_django.backend.commands import literal
 from appwrite_orm_django.backend.messages import ends_in_its_message
 from appwrite_orm_django.backend.table_changes import TableChanges
 from appwrite_orm_django.backend.values import column_key, table_id
@@ -39,7 +40,7 @@ from appwrite_orm_django.schema.names import (
     replacement_key,
 )
 from appwrite_orm_django.schema.preflight import refuse_keys_unlike_ids
-from appwrite_orm_django.schema.unique import hidden_columns
+from appwrite_orm_django.schema.unique import depends_on_more_than_the_row, hidden_columns
 
 AnyField: TypeAlias = "Field[Any, Any]"
 
@@ -47,7 +48,7 @@ AnyField: TypeAlias = "Field[Any, Any]"
 class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
     def __init__(self, connection: Any, collect_sql: bool = False, atomic: bool = True) -> None:
         super().__init__(connection, collect_sql, atomic)
-        self._tables = TableChanges(connection)
+        self._tables = TableChanges(connection, self.collected_sql if collect_sql else None)
 
     def __enter__(self) -> Any:
         if self.connection.identity is not None:
@@ -115,7 +116,9 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         old, new = table_id(old_db_table), table_id(new_db_table)
         if old == new:
             return
-        live = self._tables.live(old_db_table)
+        live = self._tables.live(
+            old_db_table, lambda: replace(self._tables.described(model), id=old)
+        )
         if live is None:
             return
         if self._tables.has_rows(old):
@@ -182,7 +185,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             self._change_model(model, after)  # the record of how its ids are encoded
 
     def _remove_column(self, model: type[Model], key: str) -> None:
-        live = self._tables.live(model._meta.db_table)
+        live = self._tables.live(model._meta.db_table, lambda: self._tables.described(model))
         # Including the columns that an interrupted change of it has left.
         keys = {one.lower() for one in (key, replacement_key(key), replaced_key(key))}
         # The constraints over it end with it.
@@ -262,10 +265,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         new_field: AnyField,
         strict: bool,
     ) -> None:
-        made = [field.many_to_many and _has_own_table(field) for field in (old_field, new_field)]
+        through = [getattr(field.remote_field, "through", None) for field in (old_field, new_field)]
+        made = [one is not None and bool(one._meta.auto_created) for one in through]
         if all(made):
             self._alter_many_to_many(model, old_field, new_field, strict)
-        elif not (old_field.many_to_many and new_field.many_to_many) or any(made):
+        elif None in through or any(made):
             raise ValueError(
                 f"Cannot alter field {old_field} into {new_field} - they are not compatible types "
                 "(you cannot alter to or from M2M fields, or add or remove through= on M2M fields)"
@@ -381,6 +385,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
 
         The model may or may not contain it already.
         """
+        if getattr(new, "contains_expressions", False):
+            self._refuse_expressions(model, new)
         names = {one.name for one in (old, new) if one is not None}
         others = [one for one in getattr(model._meta, option) if one.name not in names]
         before, after = (
@@ -389,6 +395,25 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         )
         self._tables.change(before, after, by_name=True, adds=new is not None)
 
+    def _refuse_expressions(self, model: type[Model], new: Any) -> None:
+        """
+        Check the expressions of an index or a constraint, as other backends do.
+
+        An index with expressions is left out, but a mistake in it is an error all the same.
+
+        Raises:
+            FieldError: they name a field that does not exist.
+            NotSupportedError: their value does not depend on the row alone.
+            ValueError: orders or collations are within an expression.
+        """
+        new.create_sql(model, self)
+        for expression in new.expressions:
+            if (name := depends_on_more_than_the_row(expression)) is not None:
+                raise NotSupportedError(
+                    f"{model._meta.label}: {new.name} uses {name}, whose value does not depend on "
+                    "the row alone."
+                )
+
     @ends_in_its_message
     def execute(self, sql: Any, params: Any = ()) -> None:
         """
@@ -396,15 +421,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
 
         Raises:
             NotSupportedError: it is not SQL that reads, writes rows or drops a table.
+            TransactionManagementError: a block is open, as for all schema changes.
         """
-        with self.connection.cursor() as cursor:
-            cursor.execute(str(sql), params)
+        super().execute(sql, params)
 
-
-def _has_own_table(field: AnyField) -> bool:
-    """Return whether a many-to-many field has a table that Django makes for it."""
-    through = field.remote_field.through  # None for a field that belongs to no model
-    return through is not None and bool(through._meta.auto_created)
+    def quote_value(self, value: Any) -> str:
+        return literal(value)
 
 
 def _sets(together: Iterable[Iterable[str]]) -> set[tuple[str, ...]]:

@@ -7,14 +7,17 @@ run again after its migration was interrupted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from django.db.models import Model
+from django.db.transaction import TransactionManagementError
 
-from appwrite_orm_django.backend.changing import announced
+from appwrite_orm_django.backend.changing import SchemaChange, announced
 from appwrite_orm_django.backend.connection import Connection
 from appwrite_orm_django.backend.defaults import fill_of
 from appwrite_orm_django.backend.execution.hidden_columns import HiddenValues
@@ -29,7 +32,7 @@ from appwrite_orm_django.schema.errors import NotAvailable
 from appwrite_orm_django.schema.from_models import table_for
 from appwrite_orm_django.schema.from_server import read_table_json
 from appwrite_orm_django.schema.migrate import MAX_ROUNDS
-from appwrite_orm_django.schema.names import fill_table, trial_table
+from appwrite_orm_django.schema.names import OWN_TABLES, fill_table, trial_table
 from appwrite_orm_django.schema.plan import make_plan
 from appwrite_orm_django.schema.records import forget_table, read_records_of, with_encodings
 from appwrite_orm_django.schema.steps import (
@@ -48,12 +51,23 @@ from appwrite_orm_django.schema.steps import (
 )
 from appwrite_orm_django.schema.unique import no_longer_described
 
+logger = logging.getLogger("django.db.backends.schema")
+
 
 class TableChanges:
-    """Read, create, change and drop the tables of a connection's database."""
+    """
+    Read, create, change and drop the tables of a connection's database.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        connection: the connection.
+        collected: a list to add the statements to instead of carrying them out, for ``sqlmigrate``.
+            The server is not asked then; each table is as the models before a change describe it.
+    """
+
+    def __init__(self, connection: Connection, collected: list[str] | None = None) -> None:
         self._connection = connection
+        self._collected = collected
+        self._made: dict[str, Table | None] = {}
 
     def described(self, model: type[Model], **other: Any) -> Table:
         return table_for(
@@ -86,7 +100,7 @@ class TableChanges:
                 restore an index that was redundant while the removed one existed, but not over
                 columns that later operations have changed.
         """
-        live = self.live(after.id)
+        live = self.live(after.id, lambda: before)
         if live is None:
             self.create(after)
             return
@@ -132,6 +146,9 @@ class TableChanges:
             if not steps:
                 return
             self.apply(*steps)
+            if self._collected is not None:
+                self._made[after.id] = after
+                return
             # Further differences of a replaced or filled column show once this is done.
             if not any(isinstance(step, (ReplaceColumn, FillColumn)) for step in steps):
                 return
@@ -192,14 +209,29 @@ class TableChanges:
     def _database(self, *of: Table) -> Database:
         return Database(self._connection.database_id, of)
 
-    def live(self, db_table: str) -> Table | None:
-        ref = self._connection.table_ref(table_id(db_table))
+    def live(
+        self, db_table: str, described: Callable[[], Table | None] = lambda: None
+    ) -> Table | None:
+        """
+        Return a table of the server, or None.
+
+        Args:
+            db_table: the name or the id of the table.
+            described: returns the table as models describe it, for when statements are collected.
+        """
+        id_ = table_id(db_table)
+        if self._collected is not None:
+            return self._made[id_] if id_ in self._made else described()
         try:
-            return read_table_json(tables.get_table(self._connection.transport, ref))
+            return read_table_json(
+                tables.get_table(self._connection.transport, self._connection.table_ref(id_))
+            )
         except (TableNotFound, DatabaseNotFound):
             return None
 
     def has_rows(self, table: str) -> bool:
+        if self._collected is not None:
+            return False
         return bool(
             rows.list_rows(
                 self._connection.transport, self._connection.table_ref(table), [limit(1)]
@@ -217,6 +249,7 @@ class TableChanges:
             self.apply(*(step for step in missing if isinstance(step, (CreateColumn, CreateIndex))))
 
     def create(self, table: Table) -> None:
+        self._made[table.id] = table
         self.apply(CreateDatabase("", self._connection.database_id), CreateTable(table.id, table))
 
     def with_encodings(self, live: Table, before: Table | None = None) -> Table:
@@ -226,6 +259,8 @@ class TableChanges:
         The record takes precedence over a migration. An earlier run of the migration, or
         appwrite_migrate, may have changed the column already.
         """
+        if self._collected is not None:
+            return live
         known = with_encodings(
             live, read_records_of(self._connection.transport, self._connection.database_id, live.id)
         )
@@ -237,6 +272,9 @@ class TableChanges:
         )
 
     def apply(self, *steps: Step) -> None:
+        self._run(steps, lambda: self._carry_out(steps))
+
+    def _carry_out(self, steps: tuple[Step, ...]) -> None:
         plan = Plan(self._connection.database_id, steps)
         with announced(self._connection, steps):
             Application(
@@ -248,11 +286,52 @@ class TableChanges:
             ).run()
 
     def drop(self, table: str) -> None:
-        with announced(self._connection, [DropTable(table, Table(table))]):
-            try:
-                tables.delete_table(self._connection.transport, self._connection.table_ref(table))
-            except (TableNotFound, DatabaseNotFound):
-                return
+        steps = (DropTable(table, Table(table)),)
+        if table.startswith(OWN_TABLES):
+            self._carry_out_drop(steps)
+        else:
+            self._run(steps, lambda: self._carry_out_drop(steps))
+            self._made[table] = None
+
+    def _carry_out_drop(self, steps: tuple[DropTable, ...]) -> None:
+        if self._collected is not None:
+            return
+        with announced(self._connection, steps):
+            for step in steps:
+                with suppress(TableNotFound, DatabaseNotFound):
+                    tables.delete_table(
+                        self._connection.transport, self._connection.table_ref(step.table)
+                    )
+
+    def _run(self, steps: Sequence[Step], carry_out: Callable[[], object]) -> None:
+        """
+        Carry out steps as one query of the connection, or only collect their statements.
+
+        Raises:
+            TransactionManagementError: a block is open. Its end would not undo the steps, and they
+                would not see its writes.
+        """
+        statements = [step.statement for step in steps if not isinstance(step, CreateDatabase)]
+        if not statements and self._collected is not None:
+            return
+        if self._collected is None and self._connection.in_atomic_block:
+            raise TransactionManagementError(
+                "Executing DDL statements while in a transaction on databases that can't perform a "
+                "rollback is prohibited."
+            )
+        for statement in statements:
+            logger.debug(
+                "%s; (params %r)", statement, None, extra={"params": None, "sql": statement}
+            )
+        if self._collected is not None:
+            self._collected += [f"{statement};" for statement in statements]
+            return
+        refs = tuple(
+            self._connection.table_ref(table)
+            for table in dict.fromkeys(step.table for step in steps if step.table)
+        )
+        with self._connection.cursor() as cursor:
+            cursor.execute(SchemaChange("; ".join(statements), refs, carry_out))
 
     def forget(self, table: str) -> None:
         """
@@ -260,6 +339,8 @@ class TableChanges:
 
         An earlier run may have dropped the table.
         """
+        if self._collected is not None:
+            return
         forget_table(self._connection.transport, self._connection.database_id, table)
         if (counted := self._connection.counted_keys) is not None:
             counted.forget(self._connection.database_id, table)

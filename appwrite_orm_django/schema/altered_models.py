@@ -81,14 +81,13 @@ def with_target(model: Model, key: Field, target: Model, field: Field) -> Model:
         target: the changed form of the model that the key refers to.
         field: the field of ``target`` that the key refers to.
     """
-    pointing = copy(key)
+    pointing: Any = copy(key)
     pointing.remote_field = copy(key.remote_field)
     pointing.remote_field.model = target
-    pointing.to_fields = [field.name]  # type: ignore[attr-defined]  # of foreign keys
+    pointing.to_fields = [field.name]
     for cached in ("related_fields", "foreign_related_fields", "local_related_fields"):
         pointing.__dict__.pop(cached, None)
-    fields = [pointing if one is key else one for one in model._meta.local_fields]
-    return _altered(model, fields)
+    return _altered(model, [pointing if one is key else one for one in model._meta.local_fields])
 
 
 def keys_to(field: Field) -> Iterator[Field]:
