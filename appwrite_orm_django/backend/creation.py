@@ -123,5 +123,5 @@ def models_without_table(connection: Any) -> list[type[Model]]:
     from appwrite_orm_django.schema.names import table_id
 
     missing = models_without_migration(connection.alias, unmigrated_apps=True)
-    tables = set(connection.introspection.table_names()) if missing else set()
+    tables = set(map(table_id, connection.introspection.table_names())) if missing else set()
     return [model for model in missing if table_id(model._meta.db_table) not in tables]

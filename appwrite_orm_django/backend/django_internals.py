@@ -58,7 +58,6 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
             "django.db.backends.base.introspection.BaseDatabaseIntrospection",
             "`inspectdb` and `migrate`",
         ),
-        Internal("django.db.backends.base.introspection.FieldInfo", "`inspectdb` and `migrate`"),
         Internal("django.db.backends.base.introspection.TableInfo", "`inspectdb` and `migrate`"),
         Internal(
             "django.db.backends.base.operations.BaseDatabaseOperations", "conversion of values"

@@ -40,6 +40,7 @@ from appwrite_orm_django.schema.names import (
     replacement_key,
 )
 from appwrite_orm_django.schema.preflight import refuse_keys_unlike_ids
+from appwrite_orm_django.schema.recorded_fields import under_name
 from appwrite_orm_django.schema.unique import depends_on_more_than_the_row, hidden_columns
 
 AnyField: TypeAlias = "Field[Any, Any]"
@@ -129,11 +130,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 f"{', or db_table on the many-to-many field' if model._meta.auto_created else ''}."
             )
         self._tables.make(
-            replace(self._tables.with_encodings(live), id=new, name=new),
+            under_name(self._tables.with_encodings(live), new_db_table),
             self._tables.live(new_db_table),
         )
         self._tables.drop(old)
-        self._tables.forget(old)
+        self._tables.forget(old, replaced_by=new)
 
     @ends_in_its_message
     def add_key_columns(self, model: type[Model]) -> list[str]:

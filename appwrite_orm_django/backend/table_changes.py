@@ -34,7 +34,13 @@ from appwrite_orm_django.schema.from_server import read_table_json
 from appwrite_orm_django.schema.migrate import MAX_ROUNDS
 from appwrite_orm_django.schema.names import OWN_TABLES, fill_table, trial_table
 from appwrite_orm_django.schema.plan import make_plan
-from appwrite_orm_django.schema.records import forget_table, read_records_of, with_encodings
+from appwrite_orm_django.schema.records import (
+    forget_table,
+    move_references,
+    read_records_of,
+    with_encodings,
+    write_changed_fields,
+)
 from appwrite_orm_django.schema.steps import (
     CreateColumn,
     CreateDatabase,
@@ -77,7 +83,15 @@ class TableChanges:
             **other,
         )[0]
 
-    def change(
+    def change(self, before: Table, after: Table, *args: Any, **options: Any) -> None:
+        """Change the server's table, and record the fields of columns that stay as they are."""
+        self._change(before, after, *args, **options)
+        if self._collected is None:
+            write_changed_fields(
+                self._connection.transport, self._connection.database_id, before, after
+            )
+
+    def _change(
         self,
         before: Table,
         after: Table,
@@ -333,15 +347,19 @@ class TableChanges:
         with self._connection.cursor() as cursor:
             cursor.execute(SchemaChange("; ".join(statements), refs, carry_out))
 
-    def forget(self, table: str) -> None:
+    def forget(self, table: str, replaced_by: str = "") -> None:
         """
         Delete the records of how a dropped table's columns were encoded.
 
-        An earlier run may have dropped the table.
+        An earlier run may have dropped the table. The records of foreign keys to it name the table
+        that has replaced it, if there is one.
         """
         if self._collected is not None:
             return
-        forget_table(self._connection.transport, self._connection.database_id, table)
+        transport, database = self._connection.transport, self._connection.database_id
+        forget_table(transport, database, table)
+        if replaced_by:
+            move_references(transport, database, table, replaced_by)
         if (counted := self._connection.counted_keys) is not None:
             counted.forget(self._connection.database_id, table)
 

@@ -100,6 +100,35 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelField:
+    """
+    The properties of a model's field that neither its column nor the encoding shows.
+
+    They are recorded for introspection alone. Nothing that reads or writes rows depends on them.
+
+    Attributes:
+        type: the name of the type according to Django; for an array that of its elements. For a
+            hidden column ``unique`` or ``unique nulls``, or "" for a constraint with a condition or
+            with expressions.
+        column: the name of the field's column in Django; for row ids that of the primary key, "" if
+            it has several columns; for a hidden column the name of its constraint.
+        to: for a foreign key, the id of the other table and the name of the column there.
+        max_length: the maximum length, if the column's type has no size.
+        table: the ``db_table`` of the model, with the row ids of a table whose id is another.
+        covers: for a hidden column, the columns that are unique together; "" for an expression.
+        position: the place among the fields of the model when it was recorded.
+    """
+
+    type: str
+    column: str = ""
+    to: tuple[str, str] | None = None
+    max_length: int | None = None
+    table: str = ""
+    covers: tuple[str, ...] = ()
+    position: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Encoding:
     """
     The format of a column's values, which the column's type alone does not determine.
@@ -115,6 +144,7 @@ class Encoding:
             have no special format.
         array: whether the column holds a list of such values.
         target: the id of the table that a model's foreign key points to; not recorded.
+        field: the field of the model; None if it is unknown or too long to be recorded.
     """
 
     kind: str
@@ -122,6 +152,7 @@ class Encoding:
     row_id: bool = False
     array: bool = False
     target: str = field(default="", compare=False)
+    field: ModelField | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         """Return the encoding for display: ``4 decimal places``, ``list of date``."""
@@ -186,6 +217,11 @@ class Column:
     hidden: Hidden | None = field(default=None, compare=False)
     status: str = field(default="available", compare=False)
     error: str = field(default="", compare=False)
+
+    @property
+    def field(self) -> ModelField | None:
+        """The recorded field of a model."""
+        return None if self.encoding is None else self.encoding.field
 
     @classmethod
     def enum(cls, key: str, elements: Sequence[str], *, required: bool) -> Column:
@@ -302,6 +338,11 @@ class Table:
     row_security: bool = False
     enabled: bool = field(default=True, compare=False)
     id_encoding: Encoding | None = field(default=None, compare=False)
+
+    @property
+    def key_field(self) -> ModelField | None:
+        """The recorded primary key of a model."""
+        return None if self.id_encoding is None else self.id_encoding.field
 
     def column(self, key: str) -> Column | None:
         """Return the column with a key, compared without case as on the server, or None."""

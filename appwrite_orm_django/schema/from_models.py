@@ -13,14 +13,15 @@ from django.db import models, router
 from appwrite_orm_django.engines import MARIADB, Engine
 
 from .columns import column_for, key_for
-from .definitions import Column, Database, Fill, RowIds, Table
+from .definitions import Column, Database, Encoding, Fill, ModelField, RowIds, Table
 from .encodings import encoding_of, id_encoding_of, may_be_row_ids
 from .errors import UnsupportedModel
 from .indexes import indexes_for
 from .keys import holds_row_ids, storage_field
 from .limits import check_table
 from .names import KEY_INDEX, table_id, unquoted
-from .unique import hidden_columns
+from .recorded_fields import UNIQUE, UNIQUE_NULLS, model_field, with_field
+from .unique import HiddenColumn, hidden_columns
 
 Model = type[models.Model]
 #: Returns the value for rows that exist when a field's column is added, as
@@ -91,7 +92,7 @@ def table_for(
     """
     declared = {name: other[name] for name in ("constraints", "unique_together") if name in other}
     hidden = hidden_columns(model, engine, **declared)
-    columns = (*columns_of(model, fill_of), *(one.column for one in hidden))
+    columns = (*columns_of(model, fill_of), *map(_hidden_column, hidden))
     id_ = table_id(model._meta.db_table)
     indexes, notes = indexes_for(model, id_, columns, engine, **other)
     with_permissions = _of_today(model)
@@ -102,7 +103,7 @@ def table_for(
         indexes,
         frozenset(spelled_out(getattr(with_permissions, "appwrite_permissions", ()))),
         bool(getattr(with_permissions, "appwrite_row_security", False)),
-        id_encoding=id_encoding_of(model),
+        id_encoding=_key_encoding(model, id_),
     )
     check_table(table, engine)
     return table, notes
@@ -143,6 +144,25 @@ def _fill(field: models.Field[Any, Any], fill_of: FillOf | None) -> Fill:
         return None if fill_of is None else fill_of(field)
     # Rows that are older than the column of the key have ids that are keys.
     return RowIds(id_encoding_of(field.model)) if may_be_row_ids(encoding_of(field)) else None
+
+
+def _key_encoding(model: Model, table: str) -> Encoding:
+    """Return the encoding of the ids of a model's rows, with its primary key and table."""
+    key, db_table = model._meta.pk, unquoted(model._meta.db_table)
+    position = next((n for n, one in enumerate(model._meta.local_fields) if one is key), 0)
+    field = replace(model_field(key, position), table="" if db_table == table else db_table)
+    return with_field(id_encoding_of(model), "$id", field)
+
+
+def _hidden_column(hidden: HiddenColumn) -> Column:
+    """Return a hidden column, with the columns that it makes unique."""
+    names = [unquoted(str(field.column)) for field in hidden.fields]
+    covers = (*names, *("" for _expression in hidden.expressions))
+    column = hidden.column
+    kind = "" if not hidden.is_plain else UNIQUE if hidden.nulls_distinct else UNIQUE_NULLS
+    field = ModelField(kind, hidden.name, covers=covers)
+    encoding = with_field(column.encoding, column.key, field) if column.encoding else None
+    return replace(column, encoding=encoding)
 
 
 def keys_with_columns(model: Model) -> list[models.Field[Any, Any]]:
@@ -207,7 +227,7 @@ def columns_of(model: Model, fill_of: FillOf | None = None) -> tuple[Column, ...
     """
     columns: dict[str, Column] = {}
     local_names: dict[str, Any] = {}
-    for field in model._meta.local_concrete_fields:
+    for position, field in enumerate(model._meta.local_concrete_fields):
         other = local_names.setdefault(unquoted(str(field.column)).lower(), field)
         column = column_for(field)
         if column is not None and column.key.lower() in columns:
@@ -225,5 +245,9 @@ def columns_of(model: Model, fill_of: FillOf | None = None) -> tuple[Column, ...
                 "because its column is $id on the server."
             )
         if column is not None:
+            if column.encoding is not None:
+                told = model_field(field, position, column)
+                encoding = with_field(column.encoding, column.key, told)
+                column = replace(column, encoding=encoding)
             columns[column.key.lower()] = replace(column, fill=_fill(field, fill_of))
     return tuple(columns.values())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 from django.db import models
 from django.db.models.constraints import BaseConstraint
@@ -179,17 +179,17 @@ def _ordered_names(index: models.Index) -> list[tuple[str, str]] | None:
 
     It is a plain index, as it is for the other backends of Django.
     """
-    found = []
-    expression: Any
+    found: list[tuple[str, str]] = []
     for expression in index.expressions:
         order = ""
         if isinstance(expression, OrderBy):
             if expression.nulls_first or expression.nulls_last:
                 return None
             order, expression = "DESC" if expression.descending else "", expression.expression
-        if type(expression) is not models.F or "__" in expression.name:
+        name: str = getattr(expression, "name", "")
+        if type(expression) is not models.F or "__" in name:
             return None
-        found.append((expression.name, order))
+        found.append((name, order))
     return found
 
 

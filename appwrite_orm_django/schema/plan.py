@@ -136,10 +136,15 @@ def make_plan(
         *_renamed_tables(steps, left),
     )
     notes += tuple(_beyond_repair(wanted, live))
-    if unrecorded:
+    if new := sum(not _has_encoding(there[record.table.lower()], record) for record in unrecorded):
         notes += (
-            f"{len(unrecorded):,} columns have no recorded encoding. This run records the "
-            "encodings that the models describe.",
+            f"{new:,} columns have no recorded encoding. This run records the encodings that the "
+            "models describe.",
+        )
+    if others := len(unrecorded) - new:
+        notes += (
+            f"{others:,} columns have no record of their present fields. This run writes it, for "
+            "inspectdb.",
         )
     return Plan(wanted.id, tuple(steps), tuple(left), notes, tuple(unrecorded))
 
@@ -480,26 +485,35 @@ def _taken(live: Column, wanted: Column | None) -> Column:
     This is the recorded encoding, or that of the wanted column if the storage is the same, or else
     the plain encoding of the column's type.
     """
-    if live.encoding is not None or wanted is None or wanted.encoding is None:
+    if wanted is None or wanted.encoding is None:
         return live
+    if live.encoding is not None:
+        same = live.encoding == wanted.encoding
+        field = wanted.encoding.field if same else live.encoding.field
+        return replace(live, encoding=replace(live.encoding, field=field))
     return replace(live, encoding=wanted.encoding if same_storage(live, wanted) else plain(live))
 
 
 def _unrecorded(wanted: Table, live: Table, steps: Iterable[Step]) -> Iterator[Record]:
-    """Yield a record for each column that has none and that no step records."""
+    """Yield a record for each column that has none, or that of another field, and no step."""
     recording = {key for step in steps for key in _recorded_by(step)}
+    found = [(live.column(column.key), column.encoding, column.hidden) for column in wanted.columns]
     # A hidden column is recorded once its values are right.
-    found = [
-        (column.key, live.column(column.key), column.encoding)
-        for column in wanted.columns
-        if column.hidden is None
-    ]
     known = [
-        (key, column.encoding, encoding) for key, column, encoding in found if column is not None
+        (column.key, column.encoding, encoding)
+        for column, encoding, hidden in found
+        if column is not None and (hidden is None or column.encoding is not None)
     ]
     for key, there, encoding in [(ROW_ID, live.id_encoding, wanted.id_encoding), *known]:
-        if there is None and encoding is not None and key.lower() not in recording:
+        if encoding is None or key.lower() in recording:
+            continue
+        if there is None or (there == encoding and there.field != encoding.field):
             yield Record(live.id, key, encoding)
+
+
+def _has_encoding(live: Table, record: Record) -> bool:
+    column = live.column(record.key)
+    return live.id_encoding is not None if column is None else column.encoding is not None
 
 
 def _recorded_by(step: Step) -> Iterator[str]:

@@ -1,8 +1,9 @@
 """
 Record the encoding of each column in a table of the library in the same database.
 
-The table has a row for each column. It also has a row for each finding of ``manage.py
-appwrite_doctor`` about the server that the library uses.
+The table has a row for each column, and another with the properties of its field, for
+introspection. It also has a row for each finding of ``manage.py appwrite_doctor`` about the server
+that the library uses.
 
 A row is written before its column is created or renamed, and deleted after the column has been
 dropped, so a column is never without its record. A leftover record is harmless, because the
@@ -12,7 +13,7 @@ creation of the column overwrites it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,16 +31,19 @@ from appwrite_orm_django.client.queries import Query, cursor_after, equal, limit
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
 
-from .definitions import Column, Database, Encoding, Table
+from .definitions import Column, Database, Encoding, ModelField, Table
 from .encodings import as_recorded, from_record
 from .names import replaced_key
 from .own_tables import ENCODINGS
+from .recorded_fields import field_as_recorded, field_from_record
 from .wire import inline_column
 
 #: The key that records the encoding of the row ids.
 ROW_ID = "$id"
 #: The table id that records findings about the server; no table can have it.
 SERVER = "$server"
+#: The key of the rows that record fields; no column has it. The key of the column is in the text.
+FIELD = "$field"
 _PROBE = "probe"
 
 _PAGE_SIZE = 500
@@ -63,36 +67,39 @@ def read_records(transport: Transport, live: Database) -> Records:
     """
     Return the records of a database by table id and key, both in lower case.
 
-    This makes one request for every 500 columns.
+    This makes one request for every 250 columns.
     """
-    found: dict[tuple[str, str], Encoding] = {}
-    after: list[Query] = []
     # Without the table of records there is nothing to read.
-    while live.table(ENCODINGS.id) is not None:
-        page = _page(transport, live.id, after)
-        found |= _by_key(page)
-        if len(page) < _PAGE_SIZE:
-            break
-        after = [cursor_after(page[-1]["$id"])]
-    return found
+    return {} if live.table(ENCODINGS.id) is None else _by_key(_read(transport, live.id))
 
 
 def read_records_of(transport: Transport, database: str, table: str) -> Records:
     """
     Return the records of one table by table id and key, both in lower case.
 
-    This makes one request for every 500 columns, of which a table has at most 1,010.
+    This makes one request for every 250 columns, of which a table has at most 1,010.
     """
-    found: dict[tuple[str, str], Encoding] = {}
+    return _by_key(_read(transport, database, equal("table_id", table)))
+
+
+def read_table_names(transport: Transport, database: str) -> dict[str, str]:
+    """Return the recorded ``db_table`` of each table that has another id, by that id."""
+    rows_ = _read(transport, database, equal("key", FIELD))
+    known = ((row["table_id"], field_from_record(row["encoding"])) for row in rows_)
+    return {table: field.table for table, (_key, field) in known if field and field.table}
+
+
+def _read(transport: Transport, database: str, *which: Query) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a database without its findings; none if there is no table of records."""
     after: list[Query] = []
     while True:
         try:
-            page = _page(transport, database, [equal("table_id", table), *after])
+            page = _page(transport, database, [*which, *after])
         except (TableNotFound, DatabaseNotFound):
-            return {}
-        found |= _by_key(page)
+            return
+        yield from (row for row in page if row["table_id"] != SERVER)
         if len(page) < _PAGE_SIZE:
-            return found
+            return
         after = [cursor_after(page[-1]["$id"])]
 
 
@@ -101,16 +108,21 @@ def _page(transport: Transport, database: str, queries: list[Query]) -> list[dic
     return list(rows.list_rows(transport, TableRef(database, ENCODINGS.id), queries)["rows"])
 
 
-def _by_key(page: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Encoding]:
-    return {
-        (row["table_id"].lower(), row["key"].lower()): _encoding(row)
-        for row in page
-        if row["table_id"] != SERVER
-    }
+def _by_key(found: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Encoding]:
+    encodings: dict[tuple[str, str], Encoding] = {}
+    fields: dict[tuple[str, str], ModelField | None] = {}
+    for row in found:
+        table = row["table_id"].lower()
+        if row["key"] == FIELD:
+            key, field = field_from_record(row["encoding"])
+            fields[table, key.lower()] = field
+        else:
+            encodings[table, row["key"].lower()] = _encoding(row)
+    return {at: replace(encoding, field=fields.get(at)) for at, encoding in encodings.items()}
 
 
 def read_recorded(transport: Transport, live: Database) -> Database:
-    """Return a live database with its recorded encodings; one request for every 500 columns."""
+    """Return a live database with its recorded encodings; one request for every 250 columns."""
     return recorded(live, read_records(transport, live))
 
 
@@ -157,14 +169,56 @@ def read_record(transport: Transport, database: str, table: str, key: str) -> En
 
 def write_records(transport: Transport, database: str, records: Sequence[Record]) -> None:
     """
-    Write records, replacing those of the same columns; one request for every 100.
+    Write records, replacing those of the same columns; one request for every 50.
 
     This creates the table of records if it does not exist. A further row is for ``engine_probe``.
     """
     if not records:
         return
-    data = [_data(record.table, record.key, as_recorded(record.encoding)) for record in records]
+    data = [
+        row
+        for record in records
+        for row in (
+            _data(record.table, record.key, as_recorded(record.encoding)),
+            _field_data(record),
+        )
+    ]
     _upsert(transport, database, [*data, _data(SERVER, _PROBE, "its case shows the engine")])
+
+
+def write_changed_fields(transport: Transport, database: str, before: Table, after: Table) -> None:
+    """Record the fields of the columns whose field changes and whose key stays the same."""
+    was = {record.key: record.encoding for record in _records_of_table(before)}
+    data = [
+        _field_data(record)
+        for record in _records_of_table(after)
+        if (old := was.get(record.key)) is not None and old.field != record.encoding.field
+    ]
+    if data:
+        _upsert(transport, database, data)
+
+
+def move_references(transport: Transport, database: str, old: str, new: str) -> None:
+    """Record that foreign keys to a table refer to the table that has replaced it."""
+    data = []
+    for row in _read(transport, database, equal("key", FIELD)):
+        key, field = field_from_record(row["encoding"])
+        if field is not None and field.to is not None and field.to[0].lower() == old.lower():
+            field = replace(field, to=(new, field.to[1]))
+            encoding = Encoding("", field=field)
+            data.append(_field_data(Record(row["table_id"], key, encoding)))
+    if data:
+        _upsert(transport, database, data)
+
+
+def _records_of_table(table: Table) -> list[Record]:
+    return records_of(table.id, table.columns, table.id_encoding)
+
+
+def _field_data(record: Record) -> dict[str, Any]:
+    text = field_as_recorded(record.key, record.encoding.field)
+    data = _data(record.table, FIELD, text)
+    return {**data, "$id": _row_id(record.table, f"{record.key}/field")}
 
 
 def read_findings(transport: Transport, database: str) -> dict[str, str]:
@@ -216,7 +270,7 @@ def create_records_table(transport: Transport, database: str) -> None:
 
 def forget_columns(transport: Transport, database: str, columns: Iterable[tuple[str, str]]) -> None:
     """Delete the records of columns, given by table id and key."""
-    ids = [_row_id(table, key) for table, key in columns]
+    ids = [_row_id(table, one) for table, key in columns for one in (key, f"{key}/field")]
     for start in range(0, len(ids), _IDS_PER_QUERY):
         _delete(transport, database, equal("$id", *ids[start : start + _IDS_PER_QUERY]))
 

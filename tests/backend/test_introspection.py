@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.library.models import Book
+
 pytestmark = pytest.mark.django_db(databases=["appwrite"])
 
 
@@ -28,16 +30,50 @@ def test_columns(inspect, appwrite):
         False,
     )
     assert columns["price"].null_ok
+    price = columns["price"]
+    assert (price.type_code, price.precision, price.scale) == ("bigint", 8, 2)
     kinds = {
-        appwrite.introspection.get_field_type(column.type_code, column)
-        for column in columns.values()
+        name: appwrite.introspection.get_field_type(column.type_code, column)
+        for name, column in columns.items()
     }
-    assert kinds == {"CharField", "BigIntegerField", "DateTimeField", "BooleanField", "TextField"}
+    assert kinds == {
+        "$id": "CharField",
+        "title": "CharField",
+        "author_id": "CharField",
+        "editor_id": "CharField",
+        "price": "DecimalField",
+        "pages": "IntegerField",
+        "published": "DateTimeField",
+        "in_print": "BooleanField",
+        "status": "CharField",
+        "blurb": "TextField",
+    }
+
+
+def test_columns_are_in_the_order_of_the_fields(inspect):
+    fields = [field.column for field in Book._meta.local_fields]
+    described = [column.name for column in inspect("get_table_description", "library_book")]
+    assert described[1:] == [name for name in fields if name in described[1:]]
+
+
+def test_a_column_that_no_field_of_django_maps(inspect, appwrite):
+    (column,) = (
+        column
+        for column in inspect("get_table_description", "library_everything")
+        if column.name == "numbers"
+    )
+    with pytest.raises(KeyError):
+        appwrite.introspection.get_field_type(column.type_code, column)
+    assert appwrite.introspection.get_field_type("varchar", None) == "CharField"
 
 
 def test_keys(inspect, appwrite):
     assert inspect("get_primary_key_column", "library_book") == "$id"
-    assert inspect("get_relations", "library_book") == {}
+    assert inspect("get_relations", "library_book") == {
+        "author_id": ("$id", "library_author"),
+        "editor_id": ("$id", "library_author"),
+    }
+    assert inspect("get_relations", "library_author") == {"country_id": ("code", "library_country")}
     assert inspect("get_sequences", "library_book") == []
 
 
@@ -49,7 +85,7 @@ def test_constraints(inspect):
         False,
         ["author_id", "title"],
     )
-    assert constraints["title_idx"]["index"]
+    assert (constraints["title_idx"]["index"], constraints["title_idx"]["type"]) == (True, "idx")
     assert not constraints["title_idx"]["unique"]
     assert [name for name, constraint in constraints.items() if constraint["primary_key"]] == [
         "primary"

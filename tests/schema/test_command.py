@@ -281,6 +281,8 @@ def test_dry_run_prints_the_requests_that_would_be_made(transport, requests_made
         "  DELETE /tablesdb/library/tables/library_tag/columns/extra {}",
         "  PUT /tablesdb/library/tables/appwrite_orm_django_encodings/rows "
         '{"rows": [{"$id": "2a6d86e8511606850e782ba903d3ebe9", "table_id": "library_tag", "key": "name", "encoding": "text"}, '
+        '{"$id": "fe864a66c8c766e5ea50dd9ea4a6972a", "table_id": "library_tag", "key": "$field", '
+        '"encoding": "{\\"key\\":\\"name\\",\\"type\\":\\"SlugField\\",\\"position\\":3}"}, '
         '{"$id": "99dffea6f21a5adb12423315e28b59ac", "table_id": "$server", "key": "probe", '
         '"encoding": "its case shows the engine"}]}',
         '  POST /tablesdb/library/tables/library_tag/columns/varchar {"key": "name", "required": true, "size": 40}',

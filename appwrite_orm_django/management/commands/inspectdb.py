@@ -18,6 +18,8 @@ from appwrite_orm_django.backend.aliases import is_appwrite
 from appwrite_orm_django.management.commands._key import WithKey
 from appwrite_orm_django.schema.from_server import read_database
 from appwrite_orm_django.schema.model_source import model_source
+from appwrite_orm_django.schema.names import table_id
+from appwrite_orm_django.schema.recorded_fields import db_table_of
 from appwrite_orm_django.schema.records import read_recorded
 
 
@@ -35,10 +37,16 @@ class Command(WithKey, InspectDBCommand):
             )
         database = read_recorded(connection.transport, database)
         if chosen := options["table"]:
-            unknown = [table for table in chosen if database.table(table) is None]
+            unknown = [table for table in chosen if database.table(table_id(table)) is None]
             if unknown:
                 raise CommandError(f"The database {database.id} has no table {unknown[0]}.")
+            ids = {table_id(table).lower() for table in chosen}
             database = replace(
-                database, tables=tuple(table for table in database if table.id in chosen)
+                database, tables=tuple(table for table in database if table.id.lower() in ids)
+            )
+        if (admits := options.get("table_name_filter")) is not None:
+            database = replace(
+                database,
+                tables=tuple(table for table in database if admits(db_table_of(table))),
             )
         yield from model_source(database)
