@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db.backends.base.introspection import BaseDatabaseIntrospection, TableInfo
 from django.db.models import Index as ModelIndex
 
+from appwrite_orm_django.backend.commands import literal
 from appwrite_orm_django.backend.values import ROW_ID, table_id
 
 if TYPE_CHECKING:
@@ -199,6 +200,7 @@ def _described(column: Column, name: str) -> FieldInfo:
 
     kind, options = introspected(column)
     size = options.get("max_length", column.size)
+    default = options.get("db_default", column.default)
     return FieldInfo(
         name,
         column.type,
@@ -207,7 +209,7 @@ def _described(column: Column, name: str) -> FieldInfo:
         options.get("max_digits"),
         options.get("decimal_places"),
         not column.required,
-        options.get("db_default", column.default),
+        None if default is None else literal(default),
         None,
         kind,
     )
