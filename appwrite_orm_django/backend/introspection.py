@@ -118,11 +118,11 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         from appwrite_orm_django.schema.recorded_fields import in_order, is_key, row_ids
 
         table = self._table(table_name)
-        columns = [column for column in in_order(table) if not _is_hidden(column)]
-        if is_key(table, ROW_ID):
-            position = table.key_field.position if table.key_field else 0
-            columns.insert(position, row_ids(table))
-        return [_described(column, _name(table, column.key)) for column in columns]
+        ids = [row_ids(table)] if is_key(table, ROW_ID) else []
+        columns = [column for column in table.columns if not _is_hidden(column)]
+        return [
+            _described(column, _name(table, column.key)) for column in in_order([*ids, *columns])
+        ]
 
     def get_primary_key_columns(self, cursor: Any, table_name: str) -> list[str]:
         return _key_columns(self._table(table_name))

@@ -272,7 +272,7 @@ class _Body:
         if self._has_id and not self._has_own_key:
             self.uses |= set() if self._key else {"RowIdField"}
             self._fields["$id"] = "row_id"
-        for column in in_order(table):
+        for column in in_order(table.columns):
             if not is_hidden(column.key):
                 self._add_column(column, taken)
         for index in table.indexes:

@@ -8,6 +8,7 @@ is for introspection alone: rows are read and written by encodings.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -106,13 +107,14 @@ def under_name(table: Table, db_table: str) -> Table:
     return replace(table, id=id_, name=id_, id_encoding=encoding)
 
 
-def in_order(table: Table) -> list[Column]:
-    """Return the columns of a table in the recorded order of the fields, and the others last."""
+def in_order(columns: Iterable[Column]) -> list[Column]:
+    """Return columns in the recorded order of the fields; others last, except for row ids."""
 
-    def position(column: Column) -> int:
-        return len(table.columns) if column.field is None else column.field.position
+    def position(column: Column) -> tuple[bool, int]:
+        known = column.field is not None or column.key == "$id"
+        return not known, column.field.position if column.field else 0
 
-    return sorted(table.columns, key=position)
+    return sorted(columns, key=position)
 
 
 def row_ids(table: Table) -> Column:
