@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 _SHORTENED = re.compile(r"[0-9a-f]{8}")
 
 
+#: The fields of foreign keys to automatic keys.
+_KEYS_TO = {
+    "AutoField": "IntegerField",
+    "BigAutoField": "BigIntegerField",
+    "SmallAutoField": "SmallIntegerField",
+}
+
+
 class FieldInfo(NamedTuple):
     """
     The description of a column, as ``cursor.description`` would have it.
@@ -121,8 +129,27 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         ids = [row_ids(table)] if is_key(table, ROW_ID) else []
         columns = [column for column in table.columns if not _is_hidden(column)]
         return [
-            _described(column, _name(table, column.key)) for column in in_order([*ids, *columns])
+            _described(column, _name(table, column.key), self._held_by(column))
+            for column in in_order([*ids, *columns])
         ]
+
+    def _held_by(self, column: Column) -> Column:
+        """Return the column whose values a foreign key holds; for any other column itself."""
+        from appwrite_orm_django.client.errors import TableNotFound
+        from appwrite_orm_django.schema.recorded_fields import referred
+
+        seen = [column]
+        while column.field is not None and column.field.to is not None:
+            table, name = column.field.to
+            try:
+                target = referred(self._table(table), name)
+            except TableNotFound:
+                return column
+            if target is None or target in seen:
+                return column
+            seen.append(target)
+            column = target
+        return column
 
     def get_primary_key_columns(self, cursor: Any, table_name: str) -> list[str]:
         return _key_columns(self._table(table_name))
@@ -195,10 +222,14 @@ def _is_hidden(column: Column) -> bool:
     return is_hidden(column.key)
 
 
-def _described(column: Column, name: str) -> FieldInfo:
+def _described(column: Column, name: str, held: Column) -> FieldInfo:
     from appwrite_orm_django.schema.model_source import introspected
 
     kind, options = introspected(column)
+    if held is not column:
+        # Row ids are text here, whatever the key that they stand for.
+        kind = introspected(held)[0]
+        kind = _KEYS_TO.get(kind or "", kind)
     size = options.get("max_length", column.size)
     default = options.get("db_default", column.default)
     return FieldInfo(
