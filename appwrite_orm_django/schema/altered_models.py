@@ -13,6 +13,7 @@ from copy import copy
 from typing import Any, TypeAlias, cast
 
 from django.db import models
+from django.db.models.options import Options
 
 Field: TypeAlias = "models.Field[Any, Any]"
 Model: TypeAlias = "type[models.Model]"
@@ -29,7 +30,7 @@ class _AlteredModel:
     def __init__(self, model: Model, fields: list[Field], key: Field) -> None:
         self.__module__ = model.__module__
         self._model = model
-        self._meta = copy(model._meta)
+        self._meta: Options[Any] = copy(model._meta)
         self._meta.local_fields = fields  # type: ignore[assignment]  # a list in Django
         self._meta.pk = key
         self._meta._expire_cache()  # type: ignore[attr-defined]  # missing in django-stubs

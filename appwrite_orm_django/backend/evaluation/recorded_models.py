@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from django.apps.registry import Apps
 from django.db import models
 
-from appwrite_orm_django.fields import ArrayField
 from appwrite_orm_django.schema.definitions import Encoding, Table
 from appwrite_orm_django.schema.encodings import plain
 from appwrite_orm_django.schema.from_server import read_table
@@ -47,7 +46,7 @@ def recorded_models(sql: str, connection: Connection) -> dict[str, type[models.M
     """
     Return a model for each table of the server whose name occurs anywhere in a statement.
 
-    A table is left out if one of its columns has an unknown encoding. A user may not ask for
+    A table is left out if one of its columns is an array or has an unknown encoding. A user may not ask for
     definitions, so there is none while one is in force.
     """
     if connection.identity is not None:
@@ -97,7 +96,7 @@ def _attribute(key: str) -> str:
 
 
 def _field(encoding: Encoding) -> Field | None:
-    make = _FIELDS.get(encoding.kind)
+    make = None if encoding.array else _FIELDS.get(encoding.kind)
     if make is None:
         return None
     field = make(encoding)
@@ -106,7 +105,7 @@ def _field(encoding: Encoding) -> Field | None:
         field.primary_key = True
         target = _class("", {"row_id": field})
         field = models.ForeignKey(target, models.DO_NOTHING, related_name="+")
-    return ArrayField(field) if encoding.array else field
+    return field
 
 
 def _class(name: str, attributes: dict[str, Any]) -> type[models.Model]:
