@@ -7,17 +7,28 @@ import logging
 import sys
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from typing import Any, ClassVar
 
 import pytest
 from django.core.exceptions import FieldError
 from django.core.management import call_command
-from django.db import NotSupportedError, connections, migrations, models, transaction
+from django.db import (
+    NotSupportedError,
+    ProgrammingError,
+    connections,
+    migrations,
+    models,
+    transaction,
+)
 from django.db.models.functions import Lower, Random
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 
+from appwrite_orm_django.backend.evaluation import raw
 from appwrite_orm_django.client import rows as routes
+from appwrite_orm_django.fields import ArrayField
 
 from .conftest import LEVELS
 from .killing import a_killable_server
@@ -281,6 +292,86 @@ class TestIndexes:
             shown = str(constraint.create_sql(model_of(state), it))
         assert 'LOWER("note")' in shown
         assert '"n" IS NOT NULL' in shown
+
+
+class TestSqlOverTheTablesOfAMigration:
+    """SQL that reads has the tables and columns of its time, whatever models the code has today."""
+
+    KINDS: ClassVar = [
+        (models.BinaryField(), b"\x00\xff"),
+        (models.BooleanField(), True),
+        (models.CharField(max_length=20), "Straße"),
+        (models.DateField(), date(2024, 2, 29)),
+        (models.DateTimeField(), datetime(2024, 2, 29, 12, 30, tzinfo=timezone.utc)),
+        (models.DecimalField(max_digits=9, decimal_places=2), Decimal("-1.50")),
+        (models.DecimalField(max_digits=30, decimal_places=3), Decimal("12345678901234567890.125")),
+        (models.DurationField(), timedelta(days=1, microseconds=7)),
+        (models.FloatField(), 0.1),
+        (models.IntegerField(), -7),
+        (models.JSONField(), {"a": [1, None]}),
+        (models.TimeField(), time(3, 16, 17, 456700)),
+        (models.UUIDField(), uuid.UUID(int=7)),
+    ]
+
+    def test_values_are_those_of_the_model(self, server, monkeypatch):
+        """They are the same as in SQL over a table that a model of an app has."""
+        fields = [(f"f{number}", field.clone()) for number, (field, _) in enumerate(self.KINDS)]
+        state = after(thing(*fields, name="Elsewhere"))
+        model = model_of(state, "Elsewhere")
+        given = {f"f{number}": value for number, (_, value) in enumerate(self.KINDS)}
+        model.objects.create(id="r", **given)
+        model.objects.create(id="s", **{**given, "f2": "other", "f9": 8})
+        connection = connections[APPWRITE]
+        names = ", ".join(given)
+        sql = f"SELECT {names} FROM library_elsewhere WHERE id = 'r' ORDER BY f2"
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            (row,) = cursor.fetchall()
+            cursor.execute("SELECT id FROM library_elsewhere WHERE f2 = 'STRASSE' OR f9 > 7")
+            assert {one for (one,) in cursor.fetchall()} >= {"s"}
+            monkeypatch.setattr(raw, "named_in", lambda _sql: {"library_elsewhere": model})
+            cursor.execute(sql)
+            assert cursor.fetchall() == [row]
+
+    def test_foreign_keys_hold_the_keys(self, server):
+        state = after(
+            migrations.CreateModel("Beta", [("id", models.BigAutoField(primary_key=True))]),
+            thing(("beta", models.ForeignKey(f"{APP}.Beta", models.CASCADE, null=True))),
+        )
+        beta = model_of(state, "Beta").objects.create()
+        model_of(state).objects.create(id="r", beta=beta)
+        with connections[APPWRITE].cursor() as cursor:
+            cursor.execute(
+                "SELECT a.id, b.id FROM library_alpha a JOIN library_beta b ON a.beta_id = b.id"
+            )
+            assert cursor.fetchall() == [("r", beta.pk)]
+
+    def test_columns_are_those_of_today(self, server):
+        state = with_rows(count=1)
+        with connections[APPWRITE].cursor() as cursor:
+            for name in ("first", "second"):
+                with editor() as it:
+                    it.add_field(
+                        model_of(state), named(models.CharField(max_length=9, default=name), name)
+                    )
+                cursor.execute(f"SELECT {name} FROM library_alpha")
+                assert cursor.fetchall() == [(name,)]
+
+    def test_tables_of_earlier_queries_are_not_read_as_empty(self, server):
+        state = with_rows(count=2)
+        # Evaluated locally, over the table of a model that no app has.
+        assert model_of(state).objects.filter(n__in=[0, 1]).extra(where=["n < 5"]).count() == 2
+        with connections[APPWRITE].cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM library_alpha")
+            assert cursor.fetchall() == [(2,)]
+
+    def test_arrays_are_refused_as_before(self, server):
+        after(thing(("tags", ArrayField(models.CharField(max_length=9)))))
+        with (
+            connections[APPWRITE].cursor() as cursor,
+            pytest.raises(ProgrammingError, match="no such table"),
+        ):
+            cursor.execute("SELECT tags FROM library_alpha")
 
 
 class TestQueriesAndLogs:

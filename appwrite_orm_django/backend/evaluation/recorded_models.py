@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.apps.registry import Apps
 from django.db import models
 
-from appwrite_orm_django.schema.definitions import Encoding, Table
+from appwrite_orm_django.schema.definitions import Column, Encoding, Table
 from appwrite_orm_django.schema.encodings import plain
 from appwrite_orm_django.schema.from_server import read_table
-from appwrite_orm_django.schema.names import KEY_INDEX, is_hidden, table_id, unquoted
+from appwrite_orm_django.schema.names import KEY_INDEX, MAX_LENGTH, is_hidden, table_id, unquoted
+from appwrite_orm_django.schema.recorded_fields import row_ids
 from appwrite_orm_django.schema.records import read_records_of, with_encodings
 
 if TYPE_CHECKING:
@@ -25,20 +27,18 @@ if TYPE_CHECKING:
 
 Field: TypeAlias = "models.Field[Any, Any]"
 
-_FIELDS: dict[str, Callable[[Encoding], Field]] = {
-    "binary": lambda _: models.BinaryField(),
-    "boolean": lambda _: models.BooleanField(),
-    "date": lambda _: models.DateField(),
-    "datetime": lambda _: models.DateTimeField(),
-    "decimal": lambda one: models.DecimalField(max_digits=18, decimal_places=one.places or 0),
-    "duration": lambda _: models.DurationField(),
-    "float": lambda _: models.FloatField(),
-    "integer": lambda _: models.BigIntegerField(),
-    "json": lambda _: models.JSONField(),
-    "long decimal": lambda one: models.DecimalField(max_digits=60, decimal_places=one.places or 0),
-    "text": lambda _: models.TextField(),
-    "time": lambda _: models.TimeField(),
-    "uuid": lambda _: models.UUIDField(),
+_FIELDS: dict[str, Callable[[], Field]] = {
+    "binary": models.BinaryField,
+    "boolean": models.BooleanField,
+    "date": models.DateField,
+    "datetime": models.DateTimeField,
+    "duration": models.DurationField,
+    "float": models.FloatField,
+    "integer": models.BigIntegerField,
+    "json": models.JSONField,
+    "text": models.TextField,
+    "time": models.TimeField,
+    "uuid": models.UUIDField,
 }
 
 
@@ -46,8 +46,8 @@ def recorded_models(sql: str, connection: Connection) -> dict[str, type[models.M
     """
     Return a model for each table of the server whose name occurs anywhere in a statement.
 
-    A table is left out if one of its columns is an array or has an unknown encoding. A user may not ask for
-    definitions, so there is none while one is in force.
+    A table is left out if one of its columns is an array or has an unknown encoding. There is none
+    while a user is in force, who may not ask for definitions.
     """
     if connection.identity is not None:
         return {}
@@ -69,7 +69,7 @@ def _model(table: Table, name: str) -> type[models.Model] | None:
     ]
     attributes: dict[str, Any] = {}
     for column in columns:
-        field = _field(column.encoding or plain(column))
+        field = _field(column, column.encoding or plain(column))
         if field is None:
             return None
         field.db_column, field.null = _name(column.encoding, column.key), True
@@ -77,10 +77,14 @@ def _model(table: Table, name: str) -> type[models.Model] | None:
     index = table.index(KEY_INDEX)
     keys = ["row_id"] if index is None else [_attribute(key) for key in index.columns]
     if index is None:
-        ids = _field(replace(table.id_encoding or Encoding("text"), row_id=False))
+        ids = _field(row_ids(table), replace(table.id_encoding or Encoding("text"), row_id=False))
         if ids is None:
             return None
-        ids.db_column = _name(table.id_encoding, "id")
+        name_of_ids = _name(table.id_encoding, "id")
+        # The name of a text key is not recorded; "$id" names the row's id in any table.
+        free = all(one.db_column.lower() != "id" for one in attributes.values())
+        ids.db_column = "id" if name_of_ids == "$id" and free else name_of_ids
+        ids.appwrite_row_id = True  # type: ignore[attr-defined]  # as of a RowIdField
         attributes["row_id"] = ids
     for key in keys:
         attributes[key].null = False
@@ -95,11 +99,16 @@ def _attribute(key: str) -> str:
     return f"column_{key.encode().hex()}"
 
 
-def _field(encoding: Encoding) -> Field | None:
-    make = None if encoding.array else _FIELDS.get(encoding.kind)
-    if make is None:
+def _field(column: Column, encoding: Encoding) -> Field | None:
+    make = _FIELDS.get(encoding.kind)
+    if encoding.kind in {"decimal", "long decimal"}:
+        # SQLite computes with these digits, as it does for the field of a model.
+        bounds = [len(str(abs(int(one)))) for one in (column.min, column.max) if one is not None]
+        digits = max(bounds) if encoding.kind == "decimal" and len(bounds) == 2 else MAX_LENGTH
+        make = partial(models.DecimalField, max_digits=digits, decimal_places=encoding.places)
+    if make is None or encoding.array:
         return None
-    field = make(encoding)
+    field = make()
     if encoding.row_id:
         # The format of ids is that of foreign keys.
         field.primary_key = True
