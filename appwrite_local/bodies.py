@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from appwrite_local.errors import ApiError
 from appwrite_local.messages import Request
@@ -46,21 +47,24 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 def parse_form(text: str) -> dict[str, Any]:
     """Parse ``a=1&b[]=2&c[x]=3`` as PHP does: the last of equal names wins, brackets nest."""
-    return _nested(parse_qsl(text, keep_blank_values=True))
+    pairs = (part.partition("=") for part in text.split("&") if part)
+    return _nested((unquote_plus(name), unquote_plus(value)) for name, _, value in pairs)
 
 
 def _nested(pairs: Iterable[tuple[str, str | Upload]]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, value in pairs:
-        match = _NAME.match(name)
-        if match is None:
-            result[name] = value
-        else:
-            _put(result, [match[1], *_SUBSCRIPT.findall(match[2])], value)
+        _put(result, _path(name), value)
     return {name: _lists(value) for name, value in result.items()}
 
 
-def _put(target: dict[str, Any], path: list[str], value: str | Upload) -> None:
+@functools.lru_cache
+def _path(name: str) -> tuple[str, ...]:
+    match = _NAME.match(name)
+    return (name,) if match is None else (match[1], *_SUBSCRIPT.findall(match[2]))
+
+
+def _put(target: dict[str, Any], path: tuple[str, ...], value: str | Upload) -> None:
     for step in path[:-1]:
         step = step or str(len(target))
         inner = target.get(step)

@@ -79,10 +79,10 @@ class Route:
     writes: bool = True
     since: FeatureLevel = "1.9"
     family: Family = TABLES_DB
+    segments: tuple[str, ...] = field(init=False)
 
-    @property
-    def segments(self) -> tuple[str, ...]:
-        return tuple(self.path.strip("/").split("/"))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "segments", tuple(self.path.strip("/").split("/")))
 
     @property
     def writes_schema(self) -> bool:
@@ -109,17 +109,19 @@ class Route:
 class Router:
     """Find the route of a request; a fixed segment wins over a parameter."""
 
-    _by_shape: dict[tuple[str, int], list[Route]] = field(default_factory=dict)
+    # The first segment of every route is fixed.
+    _by_shape: dict[tuple[str, int, str], list[Route]] = field(default_factory=dict)
 
     def add(self, routes: Iterable[Route]) -> None:
         for route in routes:
-            shape = self._by_shape.setdefault((route.method, len(route.segments)), [])
+            segments = route.segments
+            shape = self._by_shape.setdefault((route.method, len(segments), segments[0]), [])
             shape.append(route)
             shape.sort(key=lambda known: [segment.startswith("{") for segment in known.segments])
 
     def match(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         segments = path.strip("/").split("/")
-        for route in self._by_shape.get((method, len(segments)), ()):
+        for route in self._by_shape.get((method, len(segments), segments[0]), ()):
             values = _match_segments(route.segments, segments)
             if values is not None:
                 return route, values

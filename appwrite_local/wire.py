@@ -39,11 +39,12 @@ def decode_json(text: str | bytes) -> Json:
         MalformedJson: also for NaN and infinities, which Python would accept.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_int=_integer)
-        if isinstance(text, str):
-            text = text.encode()
-        if b"\\u" in text:
-            json.dumps(value, ensure_ascii=False).encode()
+        if isinstance(text, bytes):
+            text = text.decode()
+        value = _decode(text)
+        text.encode()
+        if "\\u" in text:
+            _encode(value).encode()
     except (ValueError, RecursionError) as error:
         raise MalformedJson(str(error)) from error
     return value
@@ -56,6 +57,9 @@ def _integer(digits: str) -> float:
 
 def _refuse_constant(name: str) -> Json:
     raise ValueError(name)
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=_integer).decode
 
 
 def php_type(value: Json) -> str:

@@ -80,10 +80,16 @@ class CountedKeys:
         Return the next key of a table; the first use of a table sends a request.
 
         Raises:
-            OperationalError: the table has rows that have no integer keys.
+            OperationalError: the table has rows that have no integer keys, or the largest key is
+                taken.
         """
         with _lock:
             count = self._count_in_block(table)
+            if count.last >= row_ids.MAX_INTEGER:
+                raise OperationalError(
+                    f"{table.table}: no key is left for a new row, because keys are counted "
+                    f"(KEYS_FROM_ONE) and a row had the largest, {row_ids.MAX_INTEGER}."
+                )
             count.last += 1
             return count.last
 

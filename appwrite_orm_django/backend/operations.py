@@ -129,7 +129,9 @@ class DatabaseOperations(BaseDatabaseOperations):
         return [DeleteRows(ref, Condition()) for ref in refs]
 
     def execute_sql_flush(self, sql_list: Any) -> None:
-        with self.connection.cursor() as cursor:
+        cache, tables = self.connection.cache, [command.table.table for command in sql_list]
+        # The batch announces all of them at once, and tells the cache of their end at once.
+        with cache.batch(), cache.write(tables, staged=False), self.connection.cursor() as cursor:
             for command in sql_list:
                 cursor.execute(command)
         self.connection.cache.forget_invalidated()

@@ -23,7 +23,6 @@ from appwrite_orm_django.backend.table_changes import TableChanges
 from appwrite_orm_django.backend.values import column_key, table_id
 from appwrite_orm_django.schema.altered_models import (
     belongs_to_its_model,
-    keys_to,
     model_with,
     model_without,
     with_target,
@@ -33,7 +32,7 @@ from appwrite_orm_django.schema.from_models import (
     missing_keys,
     without_keys,
 )
-from appwrite_orm_django.schema.keys import is_row_id
+from appwrite_orm_django.schema.keys import is_row_id, keys_to
 from appwrite_orm_django.schema.names import (
     fill_table,
     replaced_key,

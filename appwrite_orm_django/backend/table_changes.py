@@ -264,7 +264,11 @@ class TableChanges:
 
     def create(self, table: Table) -> None:
         self._made[table.id] = table
-        self.apply(CreateDatabase("", self._connection.database_id), CreateTable(table.id, table))
+        create = CreateTable(table.id, table)
+        try:
+            self.apply(create)
+        except DatabaseNotFound:
+            self.apply(CreateDatabase("", self._connection.database_id), create)
 
     def with_encodings(self, live: Table, before: Table | None = None) -> Table:
         """

@@ -88,7 +88,10 @@ def drive(
                 return stop.value
             except LoadFailed:
                 assert failure is not None  # noqa: S101
-                raise failure from None
+                try:
+                    raise failure from None
+                finally:
+                    failure = None  # no cycle of error, traceback and frame: see Transport.call
             if type(operation) is GetMany:
                 answer = run.first_look() if run.has_looked else run.get_many(operation)
             elif type(operation) is Load:

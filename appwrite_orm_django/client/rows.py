@@ -128,9 +128,10 @@ def create_row(
             expect={"$id": str},
         )
     except UniqueViolation as error:
-        if not error.ambiguous:
+        own = _own_rows(transport, table, [{**data, "$id": row_id}], error)
+        if own is None:
             raise
-        return _own_rows(transport, table, [{**data, "$id": row_id}], error)[0]
+        return own[0]
 
 
 def create_rows(
@@ -164,9 +165,10 @@ def create_rows(
             expect={"rows": list},
         )
     except UniqueViolation as error:
-        if not error.ambiguous:
+        own = _own_rows(transport, table, sent, error)
+        if own is None:
             raise
-        return _own_rows(transport, table, sent, error)
+        return own
     created: list[Row] = answer["rows"]
     return created
 
@@ -390,12 +392,14 @@ def _without_none(**params: Any) -> dict[str, Any]:
 
 def _own_rows(
     transport: Transport, table: TableRef, sent: list[Row], conflict: UniqueViolation
-) -> list[Row]:
+) -> list[Row] | None:
     """
     Return the rows if an earlier attempt created them.
 
-    Otherwise raise the conflict: the rows belong to another client, or do not exist.
+    Otherwise the conflict stands: the rows belong to another client, or do not exist.
     """
+    if not conflict.ambiguous:
+        return None
     columns = sorted({key for row in sent for key in row if not key.startswith("$")})
     ids = [row["$id"] for row in sent]
     try:
@@ -409,7 +413,7 @@ def _own_rows(
     if all(row["$id"] in found and _same(row, found[row["$id"]]) for row in sent):
         return [found[row["$id"]] for row in sent]
     conflict.ambiguous = False
-    raise conflict
+    return None
 
 
 def holds(

@@ -89,9 +89,10 @@ def commit(transport: Transport, transaction_id: str) -> Transaction:
     try:
         state: Transaction = transport.call("PATCH", path, params={"commit": True})
     except AppwriteError as error:
-        if not error.ambiguous:
+        known = _known_end(transport, transaction_id, error) if error.ambiguous else None
+        if known is None:
             raise
-        return _known_end(transport, transaction_id, error)
+        return known
     return state
 
 
@@ -105,14 +106,17 @@ def rollback(transport: Transport, transaction_id: str) -> None:
     transport.call("PATCH", f"{_PATH}/{path_segment(transaction_id)}", params={"rollback": True})
 
 
-def _known_end(transport: Transport, transaction_id: str, error: AppwriteError) -> Transaction:
+def _known_end(
+    transport: Transport, transaction_id: str, error: AppwriteError
+) -> Transaction | None:
+    """Return the transaction if it was committed after all; correct the error if it failed."""
     try:
         state = get_transaction(transport, transaction_id)
     except AppwriteError:
-        raise error from None
+        return None
     if state["status"] == "committed":
         return state
     # "pending" and "committing" are not final: the commit can be in flight.
     if state["status"] == "failed":
         error.ambiguous = False
-    raise error
+    return None

@@ -360,7 +360,12 @@ class Transport(SdkClient):
         )
         self._tell(record)
         if isinstance(outcome, Failure):
-            raise outcome.error
+            try:
+                raise outcome.error
+            finally:
+                # The traceback refers to this frame. If the frame referred to the error, the locals
+                # of all callers would stay in memory until the next garbage collection.
+                del outcome
         if response_type == "bytes":
             return outcome.content
         return outcome.content.decode() if response_type == "text" else outcome.body

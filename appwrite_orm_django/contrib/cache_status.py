@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from appwrite_orm_django.cache.statistics import ReadEvent, Reads, observe_reads
+from appwrite_orm_django.contrib.middleware import AroundRequest
 
 __all__ = ["AppwriteCacheMiddleware"]
 
 STATUS, TABLE = "X-Cache-Status", "X-Cache-Table"
 
 
-class AppwriteCacheMiddleware:
+class AppwriteCacheMiddleware(AroundRequest):
     """
     Set ``X-Cache-Status`` and ``X-Cache-Table`` on responses to requests that read from Appwrite.
 
@@ -40,28 +40,13 @@ class AppwriteCacheMiddleware:
     middleware below it.
     """
 
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self._is_async:
-            return self._acall(request)
+    @contextmanager
+    def around(
+        self, request: HttpRequest
+    ) -> Iterator[Callable[[HttpResponseBase], HttpResponseBase]]:
         with observe_reads() as reads:
             request._appwrite_reads = reads  # type: ignore[attr-defined]  # for ``cache_headers``, see ``reads_so_far``
-            response: HttpResponseBase = self.get_response(request)
-        return describe(response, reads)
-
-    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
-        with observe_reads() as reads:
-            request._appwrite_reads = reads  # type: ignore[attr-defined]
-            response: HttpResponseBase = await self.get_response(request)
-        return describe(response, reads)
+            yield lambda response: describe(response, reads)
 
 
 def reads_so_far(request: HttpRequest) -> Reads | None:

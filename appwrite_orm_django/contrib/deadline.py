@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from appwrite_orm_django.client.guard import deadline
+from appwrite_orm_django.contrib.middleware import AroundRequest
 
 __all__ = ["AppwriteDeadlineMiddleware", "deadline"]
 
 DEFAULT_S = 10.0
 
 
-class AppwriteDeadlineMiddleware:
+class AppwriteDeadlineMiddleware(AroundRequest):
     """
     Let no read from Appwrite last beyond a deadline, ``APPWRITE_DEADLINE_S`` after the request came.
 
@@ -29,11 +30,8 @@ class AppwriteDeadlineMiddleware:
         ImproperlyConfigured: the setting is no positive number.
     """
 
-    sync_capable = True
-    async_capable = True
-
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
+        super().__init__(get_response)
         seconds = getattr(settings, "APPWRITE_DEADLINE_S", DEFAULT_S)
         if seconds is None:
             raise MiddlewareNotUsed
@@ -42,18 +40,10 @@ class AppwriteDeadlineMiddleware:
                 f"APPWRITE_DEADLINE_S is {seconds!r}; it must be a number of seconds above 0, or None."
             )
         self.seconds = float(seconds)
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
-            markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self._is_async:
-            return self._acall(request)
+    @contextmanager
+    def around(
+        self, request: HttpRequest
+    ) -> Iterator[Callable[[HttpResponseBase], HttpResponseBase]]:
         with deadline(self.seconds):
-            response: HttpResponseBase = self.get_response(request)
-        return response
-
-    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
-        with deadline(self.seconds):
-            response: HttpResponseBase = await self.get_response(request)
-        return response
+            yield lambda response: response

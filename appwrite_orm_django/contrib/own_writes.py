@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -16,6 +15,7 @@ from django.utils.cache import patch_cache_control
 from appwrite_orm_django.backend.aliases import appwrite_connection
 from appwrite_orm_django.cache.own_writes import fresh_reads, last_write, note_write, share
 from appwrite_orm_django.conf import appwrite_aliases
+from appwrite_orm_django.contrib.middleware import AroundRequest
 
 __all__ = ["AppwriteOwnWritesMiddleware"]
 
@@ -24,7 +24,7 @@ _SALT = "appwrite_orm_django.own_writes"
 _SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 
-class AppwriteOwnWritesMiddleware:
+class AppwriteOwnWritesMiddleware(AroundRequest):
     """
     Let reads with a ``max_age`` show visitors what they have written themselves.
 
@@ -38,28 +38,13 @@ class AppwriteOwnWritesMiddleware:
     ASGI. Put it above all that writes to Appwrite or reads from it.
     """
 
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
-            markcoroutinefunction(self)
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self._is_async:
-            return self._acall(request)
+    @contextmanager
+    def around(
+        self, request: HttpRequest
+    ) -> Iterator[Callable[[HttpResponseBase], HttpResponseBase]]:
         before = _remember(request)
-        with _reading(request):
-            response: HttpResponseBase = self.get_response(request)
-        return _set_cookie(response, before)
-
-    async def _acall(self, request: HttpRequest) -> HttpResponseBase:
-        before = _remember(request)
-        with _reading(request):
-            response: HttpResponseBase = await self.get_response(request)
-        return _set_cookie(response, before)
+        with nullcontext() if request.method in _SAFE else fresh_reads():
+            yield partial(_set_cookie, before)
 
 
 def _remember(request: HttpRequest) -> float:
@@ -72,11 +57,7 @@ def _remember(request: HttpRequest) -> float:
     return last_write()
 
 
-def _reading(request: HttpRequest) -> AbstractContextManager[None]:
-    return nullcontext() if request.method in _SAFE else fresh_reads()
-
-
-def _set_cookie(response: HttpResponseBase, before: float) -> HttpResponseBase:
+def _set_cookie(before: float, response: HttpResponseBase) -> HttpResponseBase:
     at = last_write()
     if at <= before:
         return response

@@ -148,7 +148,10 @@ class _Upload:
                 raise NameTaken(self._name) from error
             return found
         except AppwriteError as error:
-            return self._found_or(error)
+            found = self._found_after(error)
+            if found is None:
+                raise
+            return found
         if not self._is_ours(stored):
             # The server has taken it for a chunk of another client's incomplete file.
             raise NameTaken(self._name)
@@ -163,8 +166,9 @@ class _Upload:
             for start in range(CHUNK_BYTES, self._size if claimed else 0, CHUNK_BYTES):
                 stored = self._chunk(source, start, self._permissions)
         except AppwriteError as error:
-            with suppress(AppwriteError):
-                return self._found_or(error)
+            found = self._found_after(error)
+            if found is not None:
+                return found
             self._remove(mark, claimed=claimed)
             raise
         except BaseException:
@@ -213,14 +217,14 @@ class _Upload:
         except FileNotFound:
             return None
 
-    def _found_or(self, error: AppwriteError) -> File:
-        """Return the file if the request that failed has completed it after all, else raise."""
+    def _found_after(self, error: AppwriteError) -> File | None:
+        """Return the file if the request that failed has completed it after all."""
         if error.ambiguous:
             with suppress(AppwriteError):
                 stored = self._look()
                 if stored is not None and self._is_ours(stored):
                     return stored
-        raise error
+        return None
 
     def _remove(self, mark: str, *, claimed: bool) -> None:
         """Delete what an upload has left that was cut off; an error here must not hide its own."""

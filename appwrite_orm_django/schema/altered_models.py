@@ -91,23 +91,6 @@ def with_target(model: Model, key: Field, target: Model, field: Field) -> Model:
     return _altered(model, [pointing if one is key else one for one in model._meta.local_fields])
 
 
-def keys_to(field: Field) -> Iterator[Field]:
-    """
-    Yield the foreign keys that hold values of a field that belongs to its model.
-
-    They include those of many-to-many tables.
-    """
-    for relation in field.model._meta.get_fields(include_hidden=True):
-        key: Any = relation.field if relation.auto_created and not relation.concrete else None  # type: ignore[union-attr]  # relations have one
-        if (
-            key is not None
-            and key.concrete
-            and not key.many_to_many
-            and field in key.foreign_related_fields
-        ):
-            yield key
-
-
 def _same(model: Model, field: Field) -> Iterator[Field]:
     for one in model._meta.local_fields:
         if one.name == field.name or (one.column is not None and one.column == field.column):

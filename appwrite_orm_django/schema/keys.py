@@ -8,9 +8,12 @@ has columns, as other fields have, and the ``$id`` is derived from their values
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from django.db import models
+
+from .custom_fields import internal_type
 
 Field: TypeAlias = "models.Field[Any, Any]"
 Model: TypeAlias = "type[models.Model]"
@@ -61,6 +64,8 @@ def is_row_id(field: Field) -> bool:
         or (
             stored_as.get_internal_type() in _IDS
             and getattr(stored_as, "appwrite_codec", None) is None
+            # A subclass may keep numbers as texts of any form.
+            and (isinstance(stored_as, models.AutoField) or internal_type(stored_as) in _IDS)
         )
     )
 
@@ -84,3 +89,20 @@ def key_fields(model: Model) -> tuple[Field, ...]:
 def has_derived_ids(model: Model) -> bool:
     """Return whether the row ids of a model's table are derived from columns."""
     return not is_row_id(key_fields(model)[0])
+
+
+def keys_to(field: Field) -> Iterator[Field]:
+    """
+    Yield the foreign keys that hold values of a field.
+
+    They include those of many-to-many tables.
+    """
+    for relation in field.model._meta.get_fields(include_hidden=True):
+        key: Any = relation.field if relation.auto_created and not relation.concrete else None  # type: ignore[union-attr]  # relations have one
+        if (
+            key is not None
+            and key.concrete
+            and not key.many_to_many
+            and field in key.foreign_related_fields
+        ):
+            yield key

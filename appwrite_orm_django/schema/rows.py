@@ -187,7 +187,8 @@ def _fill(
         ):
             continue
     except InvalidRequest as error:
-        _refuse_other_than_bulk(error)
+        if not _refuses_bulk(error):
+            raise
         for row_id in _ids(transport, table, which):
             rows.update_row(transport, table, row_id, {column: value})
 
@@ -196,10 +197,9 @@ def _ids(transport: Transport, table: TableRef, which: list[Query]) -> list[str]
     return [row["$id"] for page in pages(transport, table, ["$id"], *which) for row in page]
 
 
-def _refuse_other_than_bulk(error: InvalidRequest) -> None:
+def _refuses_bulk(error: InvalidRequest) -> bool:
     # Tables with relationship columns reject bulk calls (recording rel-manyToOne).
-    if error.type != "general_bad_request":
-        raise error
+    return error.type == "general_bad_request"
 
 
 def _update_rows(
@@ -208,7 +208,8 @@ def _update_rows(
     try:
         rows.update_rows(transport, table, data, [equal("$id", *ids)])
     except InvalidRequest as error:
-        _refuse_other_than_bulk(error)
+        if not _refuses_bulk(error):
+            raise
         for row_id in ids:
             rows.update_row(transport, table, row_id, data)
 

@@ -5,10 +5,12 @@ import threading
 
 import pytest
 from django.core.exceptions import SynchronousOnlyOperation
+from django.core.management import call_command
 from django.db import OperationalError, connections, models, transaction
 from django.db.models import F, Sum
 from django.db.models.functions import Cast
 
+from appwrite_orm_django.signals import cache_invalidated
 from tests.library.models import Author, Book, Country, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -258,3 +260,21 @@ def test_the_same_text_of_two_fields_is_two_answers(book):
             shown=Cast("title", Ending(ending=ending, max_length=200))
         ).first()
         assert found.shown == found.title + ending
+
+
+def test_emptying_the_database_tells_the_cache_once(book):
+    assert list(Book.objects.all()) == [book]
+    told = []
+
+    def note(tables, **_):
+        told.append(set(tables))
+
+    cache_invalidated.connect(note)
+    try:
+        call_command("flush", database="appwrite", interactive=False, verbosity=0)
+    finally:
+        cache_invalidated.disconnect(note)
+    every = {model._meta.db_table for model in (Author, Book, Country, Tag, Book.tags.through)}
+    assert len([tables for tables in told if tables & every]) == 1
+    assert every <= told[0]
+    assert list(Book.objects.all()) == []

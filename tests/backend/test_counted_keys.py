@@ -6,10 +6,10 @@ import uuid
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.db import connections, transaction
+from django.db import DataError, OperationalError, connections, transaction
 
 from appwrite_local import registry
-from appwrite_orm_django.backend.row_ids import encode_integer
+from appwrite_orm_django.backend.row_ids import MAX_INTEGER, encode_integer
 from appwrite_orm_django.checks.databases import check_settings
 from appwrite_orm_django.client import rows
 from tests.kinds import level_settings
@@ -54,6 +54,38 @@ class TestCounting:
     def test_a_key_that_was_given_is_counted(self):
         assert make(pk=7) == 7
         assert make() == 8
+
+    def test_sql_counts_as_well(self):
+        with connections["appwrite"].cursor() as cursor:
+            cursor.execute("INSERT INTO library_numbered (name) VALUES ('a'), ('b')")
+            assert cursor.lastrowid == 2
+            assert make() == 3
+            cursor.execute("INSERT INTO library_numbered (id, name) VALUES (7, 'seven')")
+            cursor.execute("INSERT INTO library_numbered (id, name) VALUES (NULL, 'eight')")
+            assert cursor.lastrowid == 8
+            cursor.execute(
+                "INSERT INTO library_numbered (name) SELECT name FROM library_numbered WHERE id < 3"
+            )
+            assert cursor.lastrowid == 10
+            with pytest.raises(ZeroDivisionError), atomic():
+                cursor.execute("INSERT INTO library_numbered (name) VALUES ('given back')")
+                assert cursor.lastrowid == 11
+                raise ZeroDivisionError
+            cursor.execute("INSERT INTO library_numbered (name) VALUES ('c')")
+            assert cursor.lastrowid == 11
+        assert sorted(Numbered.objects.values_list("pk", flat=True)) == [1, 2, 3, 7, 8, 9, 10, 11]
+
+    def test_no_key_is_left_after_the_largest(self):
+        assert make(pk=MAX_INTEGER - 1) == MAX_INTEGER - 1
+        assert make() == MAX_INTEGER
+        for _attempt in range(2):
+            with pytest.raises(OperationalError, match="library_numbered: no key is left"):
+                make()
+        with pytest.raises(OperationalError, match="no key is left"), atomic():
+            make()
+        with pytest.raises(DataError):
+            make(pk=MAX_INTEGER + 1)
+        assert make(pk=5) == 5
 
     def test_a_deleted_row_keeps_its_key(self):
         make()

@@ -4,9 +4,10 @@ import datetime
 import decimal
 import json
 import uuid
+from dataclasses import dataclass
 
 import pytest
-from django.db import DataError, OperationalError, connections, models
+from django.db import DataError, IntegrityError, OperationalError, connections, models, transaction
 from django.db.models.functions import Concat
 from django.test.utils import isolate_apps
 
@@ -49,6 +50,52 @@ class Hexadecimal(models.IntegerField):
 
     def from_db_value(self, value, expression, connection):
         return value if value is None else int(value, 16)
+
+
+class Upper(models.CharField):
+    def get_prep_value(self, value):
+        return None if value is None else value.upper()
+
+    def from_db_value(self, value, expression, connection):
+        return None if value is None else value.lower()
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    x: int
+    y: int
+
+
+class Point(models.Field):
+    """A field whose values are objects."""
+
+    def db_type(self, connection):
+        return "varchar(40)"
+
+    def get_prep_value(self, value):
+        return f"{value.x}:{value.y}" if isinstance(value, Place) else value
+
+    def to_python(self, value):
+        return Place(*map(int, value.split(":"))) if isinstance(value, str) else value
+
+    def from_db_value(self, value, expression, connection):
+        return self.to_python(value)
+
+
+class Numeric(models.CharField):
+    """Texts in a column of numbers."""
+
+    def __init__(self, **options):
+        super().__init__(**{"max_length": 10, **options})
+
+    def db_type(self, connection):
+        return "bigint"
+
+    def get_prep_value(self, value):
+        return None if value is None else int(value)
+
+    def from_db_value(self, value, expression, connection):
+        return None if value is None else str(value)
 
 
 class Document(models.Field):
@@ -192,6 +239,94 @@ class TestTypes:
         model = make_model(Typed(type_="char(8)", primary_key=True))
         model.objects.using("appwrite").create(value="k1")
         assert model.objects.using("appwrite").get(value="k1").pk == "k1"
+
+
+class TestKeys:
+    """Primary keys whose values are written in another way than the parent's, and keys to them."""
+
+    @pytest.fixture
+    def pair(self, connect, request):
+        connection = connect(**level_settings("1.9", "custom"))
+        with isolate_apps("tests.library"):
+
+            class Code(models.Model):
+                code = request.param.clone()
+                name = models.CharField(max_length=20)
+
+                class Meta:
+                    app_label = "library"
+
+            class Use(models.Model):
+                of = models.ForeignKey(Code, models.CASCADE, null=True, related_name="uses")
+
+                class Meta:
+                    app_label = "library"
+
+        for each in (connection, connections["default"]):
+            with each.schema_editor() as editor:
+                editor.create_model(Code)
+                editor.create_model(Use)
+        yield Code, Use
+        for each in (connection, connections["default"]):
+            with each.schema_editor() as editor:
+                editor.delete_model(Use)
+                editor.delete_model(Code)
+
+    @pytest.mark.parametrize(
+        ("pair", "values"),
+        [
+            (Hexadecimal(primary_key=True), [0, 255, -7, 2**60]),
+            (Typed(type_="varchar(40)", primary_key=True), ["a b", "0", "own-id"]),
+            (Typed(type_="bigint", primary_key=True), [0, 7, -7]),
+            (Upper(max_length=20, primary_key=True), ["eur", "a/b"]),
+            (Point(primary_key=True), [Place(1, 2), Place(0, -5)]),
+            (Numeric(primary_key=True), ["7", "12"]),
+        ],
+        indirect=["pair"],
+        ids=[
+            "numbers as text",
+            "text",
+            "numbers",
+            "another spelling",
+            "objects",
+            "text as numbers",
+        ],
+    )
+    def test_they_are_as_on_sqlite(self, pair, values):
+        code, use = pair
+        found = {}
+        for alias in ("default", "appwrite"):
+            codes, uses = code.objects.using(alias), use.objects.using(alias)
+            for number, value in enumerate(values):
+                made = codes.create(pk=value, name=str(number))
+                uses.create(of=made)
+            uses.create()
+            seen = [sorted(codes.values_list("name", "pk"))]
+            for number, value in enumerate(values):
+                row = codes.get(pk=value)
+                assert row.name == str(number)
+                row.name += "!"
+                row.save(using=alias)
+                seen += [
+                    row.pk,
+                    codes.filter(pk__in=[value]).count(),
+                    codes.exclude(pk=value).count(),
+                ]
+                seen += [uses.filter(of=value).count(), uses.filter(of__name=row.name).count()]
+                assert row.uses.using(alias).get().of == row
+                with pytest.raises(IntegrityError), transaction.atomic(using=alias):
+                    codes.create(pk=value, name="again")
+            seen.append(sorted(row.of.name for row in uses.exclude(of=None).select_related("of")))
+            with_uses = codes.prefetch_related(models.Prefetch("uses", uses.all()))
+            seen.append(sorted(row.name for row in with_uses if row.uses.all()))
+            seen.append(codes.in_bulk([values[0]])[seen[0][0][1]].name)
+            seen.append(codes.filter(pk=values[0]).update(name="changed"))
+            with transaction.atomic(using=alias):
+                seen.append(codes.get(pk=values[0]).delete(using=alias)[0])
+                seen.append(codes.filter(pk=values[0]).exists())
+            seen.append((codes.count(), uses.count()))
+            found[alias] = seen
+        assert found["appwrite"] == found["default"]
 
 
 class TestNoColumn:

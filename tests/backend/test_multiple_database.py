@@ -135,7 +135,7 @@ class TestRouter:
         assert Book._meta.db_table in tables
         assert not {model._meta.db_table for model in (User, Permission, ContentType)} & set(tables)
 
-    def test_permissions_of_our_models_are_on_the_other_database(self):
+    def test_permissions_of_our_models_are_on_the_other_database(self, permissions):
         assert Permission.objects.filter(
             content_type__app_label="library", codename="change_book"
         ).exists()

@@ -1,13 +1,20 @@
 """How many requests things cost: counted, never timed."""
 
+from contextlib import nullcontext
+from functools import partial
+from itertools import count
+
 import pytest
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import OperationalError, connections, transaction
 from django.db.models import F
 from requests.adapters import BaseAdapter
 from requests.exceptions import ConnectTimeout
 
+from appwrite_orm_django.client.errors import InvalidStructure
 from tests.kinds import by_nulls, level_settings
 from tests.library.models import Author, Book, Country, Numbered, Review, Tag
+from tests.memory import keeps_callers
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 
@@ -314,3 +321,29 @@ def test_rows_without_a_value_are_on_some_page(requests, connect, order):
             reverse=name[0] == "-",
         )
     assert [author.pk for author in found] == [author.pk for author in whole]
+
+
+@pytest.mark.parametrize("inside", [nullcontext, partial(transaction.atomic, "appwrite")])
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda key: Author.objects.filter(pk=key).first(),
+        lambda key: Author.objects.get(pk=key),
+        lambda key: Author(pk=key).refresh_from_db(),
+        lambda key: Country.objects.get_or_create(code=f"{int(key) % 90 + 10}"),
+        lambda key: Review(book_id=key).book,
+    ],
+)
+def test_a_row_that_is_not_there_keeps_nothing_in_memory(inside, read):
+    """Not the locals of its callers, which an error with a traceback refers to."""
+    keys = count()
+    with inside():
+        assert not keeps_callers(lambda: read(str(next(keys))), ObjectDoesNotExist)
+
+
+def test_a_failed_read_keeps_nothing_in_memory(monkeypatch):
+    def fail(*args, **kwargs):
+        raise InvalidStructure("no", 400, "general_query_invalid")
+
+    monkeypatch.setattr(connections["appwrite"].transport, "call", fail)
+    assert not keeps_callers(lambda: list(Author.objects.filter(name="Zola")), Exception)

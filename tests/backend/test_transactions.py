@@ -45,6 +45,21 @@ class TestReadYourWrites:
         read = Author.objects.get(pk=made.pk)
         assert read.created_at == made.created_at
 
+    def test_rows_that_the_block_has_made_are_not_asked_for(self, requests):
+        zola, hugo = (Author.objects.create(name=name) for name in ("Zola", "Hugo"))
+        requests.clear()
+        assert Author.objects.get(pk=zola.pk, name="Zola") == zola
+        assert set(Author.objects.filter(pk__in=[zola.pk, hugo.pk])) == {zola, hugo}
+        assert not Author.objects.filter(pk__in=[zola.pk], name="Hugo").exists()
+        assert not requests
+        assert list(Author.objects.filter(pk__in=[zola.pk, "other"])) == [zola]
+        (asked,) = requests
+        assert any('"values":["other"]' in query for query in asked.params["queries"])
+        hugo.delete()
+        requests.clear()
+        assert list(Author.objects.filter(pk__in=[zola.pk, hugo.pk])) == [zola]
+        assert not requests
+
     def test_a_row_that_is_found_through_several_others_is_updated_once(self):
         book = Book.objects.create(title="Nana", author=Author.objects.create(name="Zola"), pages=1)
         book.tags.set(Tag.objects.bulk_create([Tag(name=name) for name in ("novel", "french")]))
@@ -170,6 +185,16 @@ class TestCommit:
             raise Rollback
         assert not requests
         assert not Author.objects.exists()
+
+    def test_a_row_that_is_made_again_is_read_as_the_block_made_it(self):
+        Author.objects.create(pk="zola", name="Zola")
+        with atomic():
+            Author.objects.filter(pk="zola").delete()
+            assert not Author.objects.filter(pk__in=["zola"]).exists()
+            Author.objects.create(pk="zola", name="Nana")
+            (again,) = Author.objects.filter(pk__in=["zola", "other"])
+            assert again.name == "Nana"
+        assert Author.objects.get(pk="zola").name == "Nana"
 
     def test_objects_hold_what_the_rows_hold(self):
         with atomic():

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pickle
 import threading
+from functools import partial
 
 import pytest
 import requests
@@ -19,6 +20,7 @@ from appwrite_orm_django.client import errors, rows
 from appwrite_orm_django.client.identity import Identity
 from appwrite_orm_django.client.queries import QueryLimitExceeded, equal, limit
 from appwrite_orm_django.client.transport import RequestRecord, Transport
+from tests.memory import keeps_callers
 
 from .conftest import ENDPOINT, KEY, ROWS, TABLE, answer
 
@@ -322,3 +324,26 @@ def test_the_key_is_nowhere_to_be_seen(backoff, server, caplog, reply):
 def test_a_transport_does_not_travel(transport, copying):
     with pytest.raises(TypeError, match="holds an API key"):
         copying(transport)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, "general_argument_invalid"),
+        (404, "row_not_found"),
+        (409, "row_already_exists"),
+        (503, "general_unknown"),
+    ],
+)
+def test_an_error_keeps_nothing_in_memory(transport, server, status, kind):
+    """Else each get() that finds no row would keep the locals of its callers for a while."""
+    server.get(f"{ROWS}/r", json={"message": "no", "type": kind}, status=status)
+    server.post(ROWS, json={"message": "no", "type": kind}, status=status)
+    read = partial(rows.get_row, transport, TABLE, "r")
+    assert not keeps_callers(read, errors.AppwriteError)
+    assert not keeps_callers(
+        partial(rows.create_row, transport, TABLE, "r", {}), errors.AppwriteError
+    )
+    assert not keeps_callers(
+        partial(rows.create_rows, transport, TABLE, [{"$id": "r"}]), errors.AppwriteError
+    )

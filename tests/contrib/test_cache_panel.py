@@ -40,7 +40,7 @@ def statistics():
 
 
 @pytest.fixture
-def client():
+def client(permissions):
     # With CSRF checks: the panel's own, whatever the middleware.
     return Client(enforce_csrf_checks=True)
 

@@ -299,7 +299,7 @@ urlpatterns = [path("refresh/", RefreshView.as_view()), path("tags/", TagList.as
 
 
 @pytest.fixture
-def editor():
+def editor(permissions):
     user = User.objects.create_user("editor")
     user.user_permissions.add(
         Permission.objects.get(codename="change_tag", content_type__app_label="library"),

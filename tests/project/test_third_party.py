@@ -144,6 +144,43 @@ def test_what_passes_on_sqlite_counts(tmp_path, monkeypatch):
     assert "skipped by Django" in page.causes([package])
 
 
+def test_the_page_keeps_the_rows_of_suites_that_were_not_run_here(tmp_path, monkeypatch):
+    here, there, never = Package("here", "1.0"), Package("there-too", "2.0"), Package("no", "3.0")
+    monkeypatch.setattr(page, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(
+        page,
+        "reasons",
+        lambda: [{"reason": "a limit", "tests": {"here": ["b"], "there-too": ["b", "c"]}}],
+    )
+
+    def write(*packages, results):
+        monkeypatch.setattr(running, "RESULTS", tmp_path / results)
+        for package in packages:
+            for database, outcomes in (("sqlite", "pppp"), ("appwrite", "pffp")):
+                file = running.files_of(package, database)[0]
+                file.parent.mkdir(parents=True, exist_ok=True)
+                for test, outcome in zip("abcd", outcomes, strict=True):
+                    entry = {"test": test, "outcome": {"p": "passed", "f": "failed"}[outcome]}
+                    with file.open("a") as lines:
+                        lines.write(json.dumps({**entry, "outcome": "not run", "message": ""}))
+                        lines.write("\n" + json.dumps({**entry, "message": ""}) + "\n")
+        page.write([here, there, never])
+        return page.PAGE.read_text()
+
+    page.PAGE.write_text("")
+    together = write(here, there, results="together")
+    assert "| here | 1.0 | 4 | 2 | 50.0% | 1 | 1 |" in together
+    assert "| there-too | 2.0 | 4 | 2 | 50.0% | 2 | 0 |" in together
+    assert "| a limit | here 1, there-too 2 |" in together
+    assert "- here: `c`" in together
+    assert "Not run to the end yet: no." in together
+    # On another machine, where only one of them has been run.
+    assert write(there, results="apart") == together
+    # A row is of one version.
+    page.PAGE.write_text(together.replace("| here | 1.0 |", "| here | 0.9 |"))
+    assert "Not run to the end yet: here, no." in write(there, results="apart")
+
+
 def test_each_package_can_be_run():
     for name, package in packages.read().items():
         assert package.version

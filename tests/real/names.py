@@ -33,8 +33,8 @@ class RealServer:
     Ids of databases are replaced in requests and answers; all else goes over the wire as the library sends it.
 
     Attributes:
-        served: how many requests came.
-        dies_at: the number of the request in place of which ``Killed`` is raised; None for none.
+        served: how many writes came.
+        dies_at: the number of the write in place of which ``Killed`` is raised; None for none.
         after: whether that request is carried out, and only its answer is lost.
     """
 
@@ -102,9 +102,10 @@ class _Adapter(BaseAdapter):
         self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
     ) -> requests.Response:
         server = self._server
-        server.served += 1
+        writes = request.method != "GET"
+        server.served += writes
         dies = server.dies_at is not None and server.served >= server.dies_at
-        if dies and not (server.after and server.served == server.dies_at):
+        if dies and not (writes and server.after and server.served == server.dies_at):
             raise Killed
         self._rename(request)
         response = self._inner.send(request, *args, **kwargs)

@@ -1,4 +1,8 @@
-"""A server that ends its caller at any of its requests."""
+"""
+A server that ends its caller at any of its requests that write.
+
+A run that ends at a read leaves the server as one that ends at the next write: nothing else of it remains.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +23,11 @@ __all__ = ["Killed", "a_killable_server", "killable"]
 def killable(cls: type[LocalServer]) -> type[LocalServer]:
     class Killable(cls):  # type: ignore[valid-type,misc]
         """
-        Ends its caller at one of its requests: before it was received, or after it was carried out and before the answer came.
+        Ends its caller at one of its writes: before it was received, or after it was carried out and before the answer came.
 
         Attributes:
-            served: how many requests came.
-            dies_at: the number of the request that is the last one; None for none.
+            served: how many writes came.
+            dies_at: the number of the write that is the last one; None for none.
         """
 
         served = 0
@@ -31,9 +35,10 @@ def killable(cls: type[LocalServer]) -> type[LocalServer]:
         after = False
 
         def handle(self, request: Request) -> Response:
-            self.served += 1
+            writes = request.method != "GET"
+            self.served += writes
             if self.dies_at is not None and self.served >= self.dies_at:
-                if self.served == self.dies_at and self.after:
+                if writes and self.served == self.dies_at and self.after:
                     super().handle(request)
                 raise Killed
             return super().handle(request)

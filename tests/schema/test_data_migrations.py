@@ -477,7 +477,7 @@ class TestWithoutDatabase:
         assert "Run 'manage.py makemigrations library'" in out.getvalue()
 
     @pytest.mark.parametrize("command", ["migrate", "appwrite_migrate"])
-    def test_permissions_exist_without_migrations(self, command, transport):
+    def test_permissions_exist_without_migrations(self, command, permissions, transport):
         of_library = Permission.objects.filter(content_type__app_label="library")
         ContentType.objects.filter(app_label="library").delete()
         with override_settings(MIGRATION_MODULES={"library": "tests.no_migrations"}):

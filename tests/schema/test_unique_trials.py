@@ -78,7 +78,7 @@ def test_killed_at_every_request_no_index_is_left_that_does_not_bite(after):
         assert migrate(transport, AFTER, BLIND) == []
         assert {table.id for table in settled_database(transport, "d")} == {"t"}
         number += 1
-    assert number > 8
+    assert number > 4
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before it came", "after it was carried out"])
@@ -94,7 +94,7 @@ def test_killed_at_every_request_an_index_that_bites_stays(after):
         with pytest.raises(UniqueViolation):
             rows.create_row(transport, REF, "r2", {"name": "TEA" if ENGINE.folds_text else "Tea"})
         number += 1
-    assert number > 8
+    assert number > 4
 
 
 def untried(*names: str) -> Any:
@@ -104,6 +104,7 @@ def untried(*names: str) -> Any:
     transport = connect(server)
     transport.add_listener(lambda record: requests.append(f"{record.method} {record.path}"))
     migrate(transport, AFTER)
+    requests = [request for request in requests if not request.startswith("GET")]
     server = server_with(*names)
     assert killed(
         server, AFTER, requests.index("POST /tablesdb/d/tables/t/indexes") + 1, after=True

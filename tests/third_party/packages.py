@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -28,6 +29,7 @@ class Package:
     needs: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    django: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read() -> dict[str, Package]:

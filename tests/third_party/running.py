@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -33,7 +34,14 @@ def run(package: Package, database: str, host: str, timeout_s: float, only: str 
     outcomes, log = files_of(package, database)
     outcomes.parent.mkdir(parents=True, exist_ok=True)
     outcomes.unlink(missing_ok=True)
-    path = [library(RESULTS), INSIDE, source, *(source / part for part in package.path)]
+    path = [
+        library(RESULTS),
+        INSIDE,
+        # Of our own, for sources without them: models, addresses.
+        INSIDE / package.name,
+        source,
+        *(source / part for part in package.path),
+    ]
     environment = {
         **os.environ,
         **package.environment,
@@ -42,6 +50,7 @@ def run(package: Package, database: str, host: str, timeout_s: float, only: str 
         "SUITE_DATABASE": "sqlite" if database == "sqlite" else host,
         "SUITE_OUTCOMES": str(outcomes),
         "SUITE_CONFIGURE": package.configure,
+        "SUITE_SETTINGS": json.dumps(package.django),
     }
     environment.pop("DJANGO_SETTINGS_MODULE", None)
     command = [python, "-m", "pytest", "-q", "--tb=short", "-p", "appwrite_suite"]
@@ -55,7 +64,8 @@ def run(package: Package, database: str, host: str, timeout_s: float, only: str 
         "--continue-on-collection-errors",
     ]
     command += ["-o", "django_find_project=false", "-o", "python_files=test*.py *_tests.py"]
-    command += [f"--ds={package.settings}"] if package.settings else []
+    settings = package.settings or ("plain_settings" if package.django else "")
+    command += [f"--ds={settings}"] if settings else []
     command += [*package.options, *(["-k", only] if only else []), *package.paths]
     started = time.monotonic()
     with log.open("w", encoding="utf-8") as output:

@@ -170,7 +170,7 @@ class LocalDatabase(base.DatabaseWrapper):
         super().__init__(settings, alias)
         self.engine = engine
         self.noted = Noted()
-        self._refused: DataError | None = None
+        self._refused: str | None = None
         self.described: weakref.WeakKeyDictionary[
             type[Model], tuple[tuple[Field[Any, Any], ...], LocalTable]
         ] = weakref.WeakKeyDictionary()
@@ -220,7 +220,7 @@ class LocalDatabase(base.DatabaseWrapper):
                 cache.cache_clear()
 
     def _noting_refusals(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Keep the error that a function raises, as SQLite only reports that it failed."""
+        """Keep what a function says when it fails, as SQLite only reports that it failed."""
         weak = weakref.ref(self)
 
         def call(*values: Any) -> Any:
@@ -228,7 +228,8 @@ class LocalDatabase(base.DatabaseWrapper):
                 return function(*values)
             except DataError as error:
                 if (database := weak()) is not None:
-                    database._refused = error
+                    # The error itself would hold the locals of all callers, with its traceback.
+                    database._refused = str(error)
                 raise
 
         return call

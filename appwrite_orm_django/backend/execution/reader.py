@@ -252,13 +252,15 @@ class Reader:
                 may see more.
         """
         wanted = self._selecting(condition, [*columns, *(order.column for order in fetch.order)])
-        described = (fetch.table, condition, wanted, fetch.order, fetch.offset)
+        described = (wanted, fetch.order, fetch.offset)
         transaction = self.connection.transaction
         if transaction is not None and transaction.is_dirty(fetch.table):
-            yield list(transaction.over(fetch, condition, self._rows(*described, fetch.limit)))
+            asked = transaction.unmade(fetch.table, condition)
+            committed = self._rows(fetch.table, asked, *described, fetch.limit)
+            yield list(transaction.over(fetch, condition, committed))
             return
         limit = fetch.limit if most is None else min(most, fetch.limit or most)
-        yield from self._lists(*described, limit, whole=True)
+        yield from self._lists(fetch.table, condition, *described, limit, whole=True)
 
     def _selecting(self, condition: Condition, columns: Sequence[str]) -> Query | None:
         # A block has also seen that the condition held, so the version includes its columns.

@@ -18,6 +18,7 @@ from appwrite_orm_django.backend.commands import (
     CreateRows,
     DeleteRows,
     IncrementColumn,
+    Membership,
     Output,
     UpdateFromQuery,
     UpdateRow,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.transactions.log import Key
     from appwrite_orm_django.backend.transactions.versions import Seen
     from appwrite_orm_django.client.identity import Identity
+    from appwrite_orm_django.client.queries import Query
     from appwrite_orm_django.client.references import TableRef
 
 
@@ -202,6 +204,29 @@ class Transaction:
         missing = [key for key in self.locked if key not in self.lock_rows and key in self.versions]
         if missing and self.connection.account is None:
             self.lock_rows.update(staging.read_lock_rows(self.connection, missing))
+
+    def unmade(self, table: TableRef, condition: Condition) -> Condition:
+        """
+        Return the condition without the ids of rows that this block has made.
+
+        Whatever the server has under such an id, the block sees its own row.
+        """
+        listed = [Membership(ROW_ID, one.values) for one in condition.queries if _lists_ids(one)]
+        return Condition(
+            tuple(one for one in condition.queries if not _lists_ids(one)),
+            tuple(
+                one
+                if one.column != ROW_ID or isinstance(one.values, ValuesOf)
+                else Membership(
+                    ROW_ID, tuple(id_ for id_ in one.values if not self._has_made(table, str(id_)))
+                )
+                for one in (*condition.memberships, *listed)
+            ),
+        )
+
+    def _has_made(self, table: TableRef, row_id: str) -> bool:
+        state = self.log.state(table, row_id)
+        return state is not None and state.created and self._finds(row_id, state.row_id)
 
     def over(self, fetch: Fetch, condition: Condition, committed: Iterable[Row]) -> Iterator[Row]:
         """
@@ -588,3 +613,7 @@ def _moments(row: Row | None) -> Row | None:
         if row is None or not set(MOMENTS) <= row.keys()
         else {key: row[key] for key in MOMENTS}
     )
+
+
+def _lists_ids(query: Query) -> bool:
+    return query.method == "equal" and query.column == ROW_ID

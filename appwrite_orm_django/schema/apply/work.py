@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client import indexes as index_routes
+from appwrite_orm_django.client.local_endpoint import is_local
 from appwrite_orm_django.client.references import TableRef
 from appwrite_orm_django.client.transport import Transport
 from appwrite_orm_django.engines import Engine
@@ -194,8 +195,13 @@ class Work:
         progress: Callable[[S], Any] = lambda _item: None,
     ) -> list[R]:
         """Return the result of an action for each item in order; the first error stops the rest."""
-        if not items:
-            return []
+        if len(items) < 2 or is_local(self.transport.endpoint):
+            # Nothing to wait for beside the other items.
+            results = []
+            for item in items:
+                results.append(act(item))
+                progress(item)
+            return results
         with ThreadPoolExecutor(min(WORKERS, len(items))) as executor:
             futures = [executor.submit(act, item) for item in items]
             try:

@@ -1,5 +1,5 @@
 """
-The one change that a suite gets: other databases in its settings, and a record of its outcomes.
+The changes that a suite gets: other databases in its settings, no cache in a table, and a record of its outcomes.
 
 pytest loads this plugin before it reads the suite's settings. It imports nothing of ``tests``: a suite has a package of that name
 itself. ``SUITE_DATABASE`` is "sqlite" or the HOST of a local server, ``SUITE_OUTCOMES`` the file for the outcomes.
@@ -22,6 +22,8 @@ from django.utils.module_loading import import_string
 DATABASE = os.environ["SUITE_DATABASE"]
 OUTCOMES = Path(os.environ["SUITE_OUTCOMES"])
 LIBRARY = "appwrite_orm_django"
+#: Its table is made by SQL, which Appwrite has not: such a cache belongs in another database.
+CACHE_IN_A_TABLE = "django.core.cache.backends.db.DatabaseCache"
 KEPT = ("ATOMIC_REQUESTS", "AUTOCOMMIT", "TIME_ZONE")
 
 
@@ -53,6 +55,15 @@ def _engine(alias: str) -> dict[str, Any]:
     }
 
 
+def caches(given: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return a suite's caches, on both databases with those in memory that it has in a table."""
+    memory = "django.core.cache.backends.locmem.LocMemCache"
+    return {
+        alias: {**entry, "BACKEND": memory} if entry["BACKEND"] == CACHE_IN_A_TABLE else entry
+        for alias, entry in given.items()
+    }
+
+
 def installed(apps: Sequence[str]) -> Sequence[str]:
     """Return a suite's apps, with the library's before them; suites may add apps later."""
     ours = () if DATABASE == "sqlite" or LIBRARY in apps else (LIBRARY,)
@@ -60,27 +71,31 @@ def installed(apps: Sequence[str]) -> Sequence[str]:
     return type(apps)([*ours, *apps])  # type: ignore[call-arg]  # a list or a tuple
 
 
-class _Settings(conf.Settings):
+# Their names are Django's: tests compare the names of settings.
+class Settings(conf.Settings):
     def __init__(self, module: str) -> None:
         super().__init__(module)
         self.DATABASES = databases(self.DATABASES)
+        self.CACHES = caches(self.CACHES)
         self.INSTALLED_APPS = installed(self.INSTALLED_APPS)
 
 
-class _UserSettingsHolder(conf.UserSettingsHolder):
+class UserSettingsHolder(conf.UserSettingsHolder):
     """What ``settings.configure()`` fills; ``override_settings`` makes others on top of it, which are left alone."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(self.__dict__.get("default_settings"), ModuleType):
             if name == "DATABASES":
                 value = databases(value)
+            elif name == "CACHES":
+                value = caches(value)
             elif name == "INSTALLED_APPS":
                 value = installed(value)
         super().__setattr__(name, value)
 
 
 # Settings are made by these two names, from a module or by settings.configure().
-conf.Settings, conf.UserSettingsHolder = _Settings, _UserSettingsHolder  # type: ignore[misc]
+conf.Settings, conf.UserSettingsHolder = Settings, UserSettingsHolder  # type: ignore[misc]
 
 
 @pytest.hookimpl(tryfirst=True)
