@@ -9,6 +9,7 @@ does the same for all tables at once, from the current models.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -406,7 +407,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
             NotSupportedError: their value does not depend on the row alone.
             ValueError: orders or collations are within an expression.
         """
-        new.create_sql(model, self)
+        with suppress(NotSupportedError):  # what SQLite cannot say either
+            new.create_sql(model, self)
         for expression in new.expressions:
             if (name := depends_on_more_than_the_row(expression)) is not None:
                 raise NotSupportedError(
