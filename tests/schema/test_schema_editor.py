@@ -29,6 +29,7 @@ from django.test.utils import CaptureQueriesContext
 from appwrite_orm_django.backend.evaluation import raw
 from appwrite_orm_django.client import rows as routes
 from appwrite_orm_django.fields import ArrayField
+from appwrite_orm_django.schema.names import is_hidden
 
 from .conftest import LEVELS
 from .killing import a_killable_server
@@ -150,6 +151,32 @@ class TestFieldsWithoutAModel:
         beta = live_table("library_beta")
         assert beta.column("alpha_id").size == live_table().column("code").size == 50
         assert model_of(state, "Beta").objects.get().alpha_id == "x"
+
+    @pytest.mark.parametrize(
+        "constraint",
+        [
+            models.UniqueConstraint(
+                fields=["note"], condition=models.Q(n__gt=0, note__gt=""), name="it"
+            ),
+            models.UniqueConstraint(Lower("note"), name="it"),
+        ],
+    )
+    def test_constraints_over_them_are_enforced_anew(self, server, constraint):
+        state = with_rows(("note", models.CharField(max_length=20, null=True)), count=2)
+        state = after(migrations.AddConstraint("alpha", constraint), state=state)
+        model = model_of(state)
+        model.objects.filter(n=1).update(note="a")
+        with editor() as it:
+            it.alter_field(
+                model,
+                model._meta.get_field("note"),
+                named(models.TextField(default="none"), "note"),
+            )
+        (hidden,) = [column for column in live_table().columns if is_hidden(column.key)]
+        values = [row[hidden.key] for row in rows_of("library_alpha")]
+        assert len(set(values)) == 2
+        assert [row["note"] for row in rows_of("library_alpha")] == ["none", "a"]
+        assert any(index.columns == (hidden.key,) for index in live_table().indexes)
 
 
 class TestPrimaryKeys:
@@ -504,6 +531,10 @@ def test_sqlmigrate_shows_a_migration_and_changes_nothing(server, backwards, exp
 
 def rows(key: str) -> list[Any]:
     """Return the values of a column of all rows, which the model need not have."""
+    return [row[key] for row in rows_of("library_alpha")]
+
+
+def rows_of(table: str) -> list[Any]:
     connection = connections[APPWRITE]
-    found = routes.list_rows(connection.transport, connection.table_ref("library_alpha"), [])
-    return [row[key] for row in found["rows"]]
+    found = routes.list_rows(connection.transport, connection.table_ref(table), [])
+    return list(found["rows"])
