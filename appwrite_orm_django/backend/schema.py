@@ -225,6 +225,8 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         before = model_with(model, old_field, [new_field])
         after = model_with(model, new_field, [old_field])
         old, new = before._meta.get_field(old_field.name), after._meta.get_field(new_field.name)
+        if old.column is None and new.column is None:
+            return
         if old.primary_key != new.primary_key:
             self._refuse_other_key(before, after)
         loses_column = is_row_id(new) and not is_row_id(old)

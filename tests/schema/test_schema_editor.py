@@ -259,6 +259,34 @@ class TestPrimaryKeys:
             after(migrations.DeleteModel("Alpha"), state=state)
 
 
+class TestFieldsWithoutAColumn:
+    def test_change_nothing(self, server):
+        state = after(
+            thing(("beta_id", models.IntegerField())),
+            migrations.CreateModel("Beta", [("id", models.BigAutoField(primary_key=True))]),
+        )
+        model = model_of(state)
+        with editor() as it:
+            first, second = (
+                named(
+                    models.ForeignObject(
+                        model_of(state, "Beta"),
+                        models.CASCADE,
+                        from_fields=["beta_id"],
+                        to_fields=["id"],
+                        null=null,
+                    ),
+                    "beta",
+                )
+                for null in (False, True)
+            )
+            before = live_table()
+            it.add_field(model, first)
+            it.alter_field(model, first, second)
+            it.remove_field(model, second)
+        assert live_table() == before
+
+
 class TestManyToMany:
     def test_a_through_model_is_not_taken_away(self, server):
         state = after(
