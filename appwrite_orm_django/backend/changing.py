@@ -26,12 +26,12 @@ class SchemaChange(Command):
     is_read: ClassVar[bool] = False
 
     text: str
-    tables_: tuple[TableRef, ...]
+    refs: tuple[TableRef, ...]
     carry_out: Callable[[], object]
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
-        return self.tables_
+        return self.refs
 
     def __str__(self) -> str:
         return self.text

@@ -58,7 +58,16 @@ def model_with(model: Model, field: Field, instead_of: Iterable[Field] = ()) -> 
         return field.model
     added = _of_model(field, model)
     leaving = [one for other in (field, *instead_of) for one in _same(model, other)]
-    fields = [*_unless(model._meta.local_fields, leaving), added]
+    fields = list(_unless(model._meta.local_fields, leaving))
+    place = next(
+        (
+            n
+            for n, one in enumerate(model._meta.local_fields)
+            if any(one is gone for gone in leaving)
+        ),
+        len(fields),
+    )
+    fields.insert(place, added)
     if added.primary_key:
         fields = [_no_key(one) if one is not added else one for one in fields if _stays(one, added)]
     return _altered(model, fields)
