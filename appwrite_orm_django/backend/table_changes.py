@@ -265,10 +265,14 @@ class TableChanges:
     def create(self, table: Table) -> None:
         self._made[table.id] = table
         create = CreateTable(table.id, table)
-        try:
-            self.apply(create)
-        except DatabaseNotFound:
-            self.apply(CreateDatabase("", self._connection.database_id), create)
+
+        def carry_out() -> None:
+            try:
+                self._carry_out((create,))
+            except DatabaseNotFound:
+                self._carry_out((CreateDatabase("", self._connection.database_id), create))
+
+        self._run((create,), carry_out)
 
     def with_encodings(self, live: Table, before: Table | None = None) -> Table:
         """
@@ -290,7 +294,8 @@ class TableChanges:
         )
 
     def apply(self, *steps: Step) -> None:
-        self._run(steps, lambda: self._carry_out(steps))
+        if steps:
+            self._run(steps, lambda: self._carry_out(steps))
 
     def _carry_out(self, steps: tuple[Step, ...]) -> None:
         plan = Plan(self._connection.database_id, steps)
@@ -329,9 +334,7 @@ class TableChanges:
             TransactionManagementError: a block is open. Its end would not undo the steps, and they
                 would not see its writes.
         """
-        statements = [step.statement for step in steps if not isinstance(step, CreateDatabase)]
-        if not statements and self._collected is not None:
-            return
+        statements = [step.statement for step in steps]
         if self._collected is None and self._connection.in_atomic_block:
             raise TransactionManagementError(
                 "Executing DDL statements while in a transaction on databases that can't perform a "

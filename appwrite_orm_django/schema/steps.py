@@ -74,10 +74,6 @@ class _IndexStep(Step):
 class CreateDatabase(Step):
     database: str
 
-    @property
-    def statement(self) -> str:
-        return f'CREATE DATABASE "{self.database}"'
-
     def __str__(self) -> str:
         return f"database {self.database}"
 
