@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from django.db.backends.base.introspection import BaseDatabaseIntrospection, TableInfo
 from django.db.models import Index as ModelIndex
 
-from appwrite_orm_django.backend.commands import literal
 from appwrite_orm_django.backend.values import ROW_ID, table_id
 
 if TYPE_CHECKING:
@@ -27,14 +26,6 @@ if TYPE_CHECKING:
 
 #: An id that may end with a digest (see ``schema.names``).
 _SHORTENED = re.compile(r"[0-9a-f]{8}")
-
-
-#: The fields of foreign keys to automatic keys.
-_KEYS_TO = {
-    "AutoField": "IntegerField",
-    "BigAutoField": "BigIntegerField",
-    "SmallAutoField": "SmallIntegerField",
-}
 
 
 class FieldInfo(NamedTuple):
@@ -128,28 +119,12 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
         table = self._table(table_name)
         ids = [row_ids(table)] if is_key(table, ROW_ID) else []
         columns = [column for column in table.columns if not _is_hidden(column)]
+        relations = self._relations(cursor, table)
         return [
-            _described(column, _name(table, column.key), self._held_by(column))
+            _described(column, name, is_relation=name in relations)
             for column in in_order([*ids, *columns])
+            for name in [_name(table, column.key)]
         ]
-
-    def _held_by(self, column: Column) -> Column:
-        """Return the column whose values a foreign key holds; for any other column itself."""
-        from appwrite_orm_django.client.errors import TableNotFound
-        from appwrite_orm_django.schema.recorded_fields import referred
-
-        seen = [column]
-        while column.field is not None and column.field.to is not None:
-            table, name = column.field.to
-            try:
-                target = referred(self._table(table), name)
-            except TableNotFound:
-                return column
-            if target is None or target in seen:
-                return column
-            seen.append(target)
-            column = target
-        return column
 
     def get_primary_key_columns(self, cursor: Any, table_name: str) -> list[str]:
         return _key_columns(self._table(table_name))
@@ -160,9 +135,11 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
 
         A relationship column is none: it does not hold the values of another column.
         """
+        return self._relations(cursor, self._table(table_name))
+
+    def _relations(self, cursor: Any, table: Table) -> dict[str, tuple[str, str]]:
         from appwrite_orm_django.schema.recorded_fields import is_key, row_ids
 
-        table = self._table(table_name)
         columns = [*table.columns, *([row_ids(table)] if is_key(table, ROW_ID) else [])]
         found = {
             _name(table, column.key): column.field.to
@@ -222,16 +199,19 @@ def _is_hidden(column: Column) -> bool:
     return is_hidden(column.key)
 
 
-def _described(column: Column, name: str, held: Column) -> FieldInfo:
+def _described(column: Column, name: str, *, is_relation: bool) -> FieldInfo:
+    from appwrite_orm_django.backend.commands import literal
+    from appwrite_orm_django.schema.definitions import Encoding
     from appwrite_orm_django.schema.model_source import introspected
 
+    field = column.field
     kind, options = introspected(column)
-    if held is not column:
-        # Row ids are text here, whatever the key that they stand for.
-        kind = introspected(held)[0]
-        kind = _KEYS_TO.get(kind or "", kind)
+    if is_relation and field is not None and column.encoding == Encoding("integer", row_id=True):
+        kind = field.type  # of the values; without the other table, they are read as text
     size = options.get("max_length", column.size)
     default = options.get("db_default", column.default)
+    if isinstance(default, (dict, list)):
+        default = column.default  # as JSON
     return FieldInfo(
         name,
         column.type,
@@ -239,7 +219,7 @@ def _described(column: Column, name: str, held: Column) -> FieldInfo:
         size,
         options.get("max_digits"),
         options.get("decimal_places"),
-        not column.required,
+        not column.required and (column.default is None or field is None or field.null),
         None if default is None else literal(default),
         None,
         kind,

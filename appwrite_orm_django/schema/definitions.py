@@ -107,13 +107,14 @@ class ModelField:
     They are recorded for introspection alone. Nothing that reads or writes rows depends on them.
 
     Attributes:
-        type: the name of the type according to Django; for an array that of its elements. For a
-            hidden column ``unique`` or ``unique nulls``, or "" for a constraint with a condition or
-            with expressions.
+        type: the name of the type according to Django; for an array that of its elements, for a
+            foreign key that of its values. For a hidden column ``unique`` or ``unique nulls``, or
+            "" for a constraint with a condition or with expressions.
         column: the name of the field's column in Django; for row ids that of the primary key, "" if
             it has several columns; for a hidden column the name of its constraint.
         to: for a foreign key, the id of the other table and the name of the column there.
         max_length: the maximum length, if the column's type has no size.
+        null: whether the field of a column with a default may be null.
         table: the ``db_table`` of the model, with the row ids of a table whose id is another.
         covers: for a hidden column, the columns that are unique together; "" for an expression.
         position: the place among the fields of the model when it was recorded.
@@ -123,6 +124,7 @@ class ModelField:
     column: str = ""
     to: tuple[str, str] | None = None
     max_length: int | None = None
+    null: bool = False
     table: str = ""
     covers: tuple[str, ...] = ()
     position: int = field(default=0, compare=False)

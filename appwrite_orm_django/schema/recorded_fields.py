@@ -13,7 +13,15 @@ from dataclasses import fields, replace
 from typing import Any
 
 from .definitions import TEXT_TYPES, Column, Encoding, Index, ModelField, Table
+from .keys import storage_field
 from .names import KEY_INDEX, MAX_LENGTH, column_key, is_hidden, table_id, unquoted
+
+#: The types of foreign keys to fields that generate values.
+_VALUES_OF = {
+    "AutoField": "IntegerField",
+    "BigAutoField": "BigIntegerField",
+    "SmallAutoField": "SmallIntegerField",
+}
 
 #: The types of hidden columns for the values of fields alone: nulls are distinct, or equal.
 UNIQUE, UNIQUE_NULLS = "unique", "unique nulls"
@@ -32,11 +40,15 @@ def model_field(field: Any, position: int, column: Column | None = None) -> Mode
     """Return what is to be recorded of a field, whose column is None for a row id."""
     element = getattr(field, "base_field", field)
     target = None if field.remote_field is None else getattr(field, "target_field", None)
+    if target is not None:
+        element = storage_field(field)
+    kind = element.get_internal_type()
     return ModelField(
-        element.get_internal_type(),
+        kind if target is None else _VALUES_OF.get(kind, kind),
         _column_of(field),
         target and (table_id(target.model._meta.db_table), _column_of(target)),
         element.max_length if column is not None and column.type in TEXT_TYPES else None,
+        column is not None and column.default is not None and field.null,
         position=position,
     )
 
@@ -51,8 +63,8 @@ def field_as_recorded(key: str, field: ModelField | None) -> str:
     """
     Return the record of the field of a column, without what has its default.
 
-    >>> field_as_recorded("author_id", ModelField("ForeignKey", "author_id", ("shop_author", "id")))
-    '{"key":"author_id","type":"ForeignKey","to":["shop_author","id"]}'
+    >>> field_as_recorded("author_id", ModelField("IntegerField", "author_id", ("shop_author", "id")))
+    '{"key":"author_id","type":"IntegerField","to":["shop_author","id"]}'
     """
     told: dict[str, Any] = {"key": key}
     for one in fields(ModelField) if field is not None else ():
@@ -67,7 +79,7 @@ def field_from_record(text: str) -> tuple[str, ModelField | None]:
     Return the key of a column, and its field; None if the record has none or none of a known form.
 
     >>> field_from_record('{"key":"id","type":"AutoField"}')
-    ('id', ModelField(type='AutoField', column='id', to=None, max_length=None, table='', covers=(), position=0))
+    ('id', ModelField(type='AutoField', column='id', to=None, max_length=None, null=False, table='', covers=(), position=0))
     """
     try:
         told = json.loads(text)

@@ -50,6 +50,12 @@ def test_columns(inspect, appwrite):
     }
 
 
+def test_foreign_keys_have_the_type_of_their_values(inspect):
+    columns = {one.name: one for one in inspect("get_table_description", "library_numbered")}
+    assert columns["id"].field_type == "BigAutoField"
+    assert columns["parent_id"].field_type == "BigIntegerField"
+
+
 def test_columns_are_in_the_order_of_the_fields(inspect):
     fields = [field.column for field in Book._meta.local_fields]
     described = [column.name for column in inspect("get_table_description", "library_book")]

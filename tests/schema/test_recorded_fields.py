@@ -127,7 +127,7 @@ def test_another_name(transport, road):
     migrate(transport, database(before))
     change(transport, road, before, after, "one", "two")
     assert relations() == {"the author": ("id", "library_author")}
-    assert columns() == {"id": "BigAutoField", "the author": "CharField"}
+    assert columns() == {"id": "BigAutoField", "the author": "BigIntegerField"}
     assert_nothing_to_do(transport, after)
 
 
@@ -215,6 +215,25 @@ def test_a_key_to_a_table_that_is_gone_is_no_relation(transport):
     assert relations() == {}
 
 
+@pytest.mark.parametrize("road", ROADS)
+def test_a_default_in_the_server(transport, road):
+    """A column with a default is optional, whether or not its field may be null."""
+    before = made(one=models.IntegerField(db_default=3))
+    after = made(one=models.IntegerField(db_default=3, null=True))
+    migrate(transport, database(before))
+    assert described("one") == ("3", False)
+    change(transport, road, before, after, "one", "one")
+    assert described("one") == ("3", True)
+    assert_nothing_to_do(transport, after)
+
+
+def described(name: str) -> tuple[str | None, bool]:
+    connection = connections["appwrite"]
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_table_description(cursor, "library_thing")
+    return next((one.default, one.null_ok) for one in found if one.name == name)
+
+
 def test_what_is_too_long_is_not_recorded(transport):
     after = made(one=models.IntegerField(db_column="long" * 70))
     migrate(transport, database(after))
@@ -231,7 +250,8 @@ def test_unknown_records(text):
     "field",
     [
         ModelField("AutoField", "id"),
-        ModelField("ForeignKey", "größe", ("t", "id"), position=3),
+        ModelField("IntegerField", "größe", ("t", "id"), position=3),
+        ModelField("IntegerField", "a", null=True),
         ModelField("", "", covers=("a", "")),
         ModelField("CharField", "c", max_length=20_000),
         ModelField("BigAutoField", "id", table="a name"),
