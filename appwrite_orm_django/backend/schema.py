@@ -425,7 +425,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
 
         Raises:
             NotSupportedError: it is not SQL that reads, writes rows or drops a table.
-            TransactionManagementError: a block is open, as for all schema changes.
+            TransactionManagementError: a block is open.
         """
         super().execute(sql, params)
 

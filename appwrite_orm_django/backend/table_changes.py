@@ -294,8 +294,17 @@ class TableChanges:
         )
 
     def apply(self, *steps: Step) -> None:
-        if steps:
-            self._run(steps, lambda: self._carry_out(steps))
+        """
+        Carry out steps.
+
+        Raises:
+            TransactionManagementError: the open block has changed rows of one of the tables.
+        """
+        if not steps:
+            return
+        if self._collected is None:
+            self._refuse_within_block(_tables_of(steps))
+        self._run(steps, lambda: self._carry_out(steps))
 
     def _carry_out(self, steps: tuple[Step, ...]) -> None:
         plan = Plan(self._connection.database_id, steps)
@@ -327,19 +336,8 @@ class TableChanges:
                     )
 
     def _run(self, steps: Sequence[Step], carry_out: Callable[[], object]) -> None:
-        """
-        Carry out steps as one query of the connection, or only collect their statements.
-
-        Raises:
-            TransactionManagementError: a block is open. Its end would not undo the steps, and they
-                would not see its writes.
-        """
+        """Carry out steps as one query of the connection, or only collect their statements."""
         statements = [step.statement for step in steps]
-        if self._collected is None and self._connection.in_atomic_block:
-            raise TransactionManagementError(
-                "Executing DDL statements while in a transaction on databases that can't perform a "
-                "rollback is prohibited."
-            )
         for statement in statements:
             logger.debug(
                 "%s; (params %r)", statement, None, extra={"params": None, "sql": statement}
@@ -347,12 +345,18 @@ class TableChanges:
         if self._collected is not None:
             self._collected += [f"{statement};" for statement in statements]
             return
-        refs = tuple(
-            self._connection.table_ref(table)
-            for table in dict.fromkeys(step.table for step in steps if step.table)
-        )
+        refs = tuple(map(self._connection.table_ref, _tables_of(steps)))
         with self._connection.cursor() as cursor:
             cursor.execute(SchemaChange("; ".join(statements), refs, carry_out))
+
+    def _refuse_within_block(self, changed: Iterable[str]) -> None:
+        for table in changed:
+            if self._connection.is_dirty(self._connection.table_ref(table)):
+                raise TransactionManagementError(
+                    f"{table}: the open block has changed rows of the table, which a change "
+                    "of the schema does not see, and its end cannot undo that change.\n"
+                    "Change the schema before or after the block."
+                )
 
     def forget(self, table: str, replaced_by: str = "") -> None:
         """
@@ -369,6 +373,10 @@ class TableChanges:
             move_references(transport, database, table, replaced_by)
         if (counted := self._connection.counted_keys) is not None:
             counted.forget(self._connection.database_id, table)
+
+
+def _tables_of(steps: Iterable[Step]) -> list[str]:
+    return list(dict.fromkeys(step.table for step in steps if step.table))
 
 
 def _gone(

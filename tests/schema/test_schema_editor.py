@@ -450,24 +450,34 @@ class TestQueriesAndLogs:
             'DROP TABLE "library_alpha"',
         ]
 
-    def test_a_block_is_refused_before_anything_is_done(self, server):
+    def test_a_block_that_has_changed_rows_is_refused_before_anything_is_done(self, server):
         state = with_rows()
         before = live_table()
         model = model_of(state)
         extra = named(models.IntegerField(null=True), "extra")
         operations = [
             lambda it: it.add_field(model, extra),
-            lambda it: it.delete_model(model),
-            lambda it: it.execute("SELECT 1"),
+            lambda it: it.remove_field(model, model._meta.get_field("n")),
+            lambda it: it.alter_field(model, model._meta.get_field("n"), extra),
         ]
         for operation in operations:
-            with (
-                transaction.atomic(APPWRITE),
-                editor() as it,
-                pytest.raises(TransactionManagementError, match="in a transaction"),
-            ):
-                operation(it)
+            with transaction.atomic(APPWRITE):
+                model.objects.filter(id="r1").update(n=50)
+                with (
+                    editor() as it,
+                    pytest.raises(TransactionManagementError, match="has changed rows"),
+                ):
+                    operation(it)
         assert live_table() == before
+        assert sorted(rows("n")) == [0, 2, 3, 4, 50]
+
+    def test_sql_within_a_block_is_refused(self, server):
+        with (
+            transaction.atomic(APPWRITE),
+            editor() as it,
+            pytest.raises(TransactionManagementError, match="in a transaction"),
+        ):
+            it.execute("DELETE FROM library_alpha")
 
 
 class TestCollectedStatements:
