@@ -41,8 +41,16 @@ $(DOCS_STAMP): pyproject.toml | $(BIN)/python
 # The engine under the demo's local Appwrite: make demo ENGINE=mongodb. Another port: make demo ADDRPORT=127.0.0.1:8001.
 ENGINE ?= mariadb
 ADDRPORT ?= 127.0.0.1:8000
+# Before anything is installed. A port of 0 is any free one.
+BIND := import socket, sys; host, _, port = sys.argv[1].rpartition(":"); \
+	host = host.strip("[]") or "127.0.0.1"; socket.create_server((host, int(port)), \
+	family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+.PHONY: port
+port:
+	@$(PYTHON) -c '$(BIND)' '$(ADDRPORT)' 2>/dev/null || { echo "The demo cannot listen on $(ADDRPORT). Choose another address: make demo ADDRPORT=127.0.0.1:8001"; exit 1; }
+
 .PHONY: demo
-demo: $(DEMO_STAMP)
+demo: port $(DEMO_STAMP)
 	APPWRITE_ENGINE=$(ENGINE) $(BIN)/python manage.py demo --addrport $(ADDRPORT)
 
 # A first look, about a minute on two cores: checks, requests and errors, plans of migrations, keys of models.

@@ -1,5 +1,5 @@
 """
-Tell whether the delay after a change of a column or an index is over.
+Determine whether the delay after a change of a column or an index is over.
 
 Tests that set the time must not affect this, and a frozen clock would never end a delay. So a
 moment is a reading of a clock that tests leave alone, and without a delay it is always in the past.

@@ -47,7 +47,7 @@ def require_open(call: Call, bucket: Bucket) -> File:
     Return the file that a request names, if its caller or the token in its URL may read it.
 
     Raises:
-        ApiError: 401 or 404; a token of another file is 401 whoever sends it.
+        ApiError: 401 or 404; a token of another file is always 401.
     """
     secret = call.args["token"]
     opened = opened_file(call, secret) if secret else None

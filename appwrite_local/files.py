@@ -130,7 +130,7 @@ def find_file(session: Session, bucket: Bucket, file_id: str) -> File | None:
 
 def require_file(call: Call, bucket: Bucket) -> File:
     """
-    Return the file that a request names, whoever may read it.
+    Return the file that a request names, without checking who may read it.
 
     Raises:
         ApiError: 404.

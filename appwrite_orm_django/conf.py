@@ -421,10 +421,11 @@ class Options:
     engine: EngineName | None = None
     keys_from_one: bool = False
     feature_level: Literal["1.9", "2.x"] | None = None
-    cache: CacheSettings = field(default_factory=CacheSettings)
-    users: UserSettings = field(default_factory=UserSettings)
-    webhook: WebhookSettings = field(default_factory=WebhookSettings)
-    realtime: RealtimeSettings = field(default_factory=RealtimeSettings)
+    # Every request looks its transport up by the options, for which the scalar ones suffice.
+    cache: CacheSettings = field(default_factory=CacheSettings, hash=False)
+    users: UserSettings = field(default_factory=UserSettings, hash=False)
+    webhook: WebhookSettings = field(default_factory=WebhookSettings, hash=False)
+    realtime: RealtimeSettings = field(default_factory=RealtimeSettings, hash=False)
 
     @classmethod
     def read(cls, alias: str, settings: Mapping[str, Any]) -> Options:

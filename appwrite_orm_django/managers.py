@@ -218,7 +218,7 @@ class AppwriteQuerySet(InstanceQuerySet[ModelT, RowT]):
             if {field.name, field.attname} & set(names)
         }
 
-    # What Django reads here decides what it writes, so it must not be stale.
+    # Django's reads here decide its writes, so they must not be stale.
 
     @fresh_reads()
     def get_or_create(

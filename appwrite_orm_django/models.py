@@ -27,8 +27,7 @@ from django.db.models.fields.files import FieldFile
 from django.db.models.query_utils import DeferredAttribute
 
 from appwrite_orm_django.backend.aliases import appwrite_connection, is_appwrite
-from appwrite_orm_django.backend.keys import primary_key_of
-from appwrite_orm_django.backend.negative_keys import refuse_negative_key
+from appwrite_orm_django.backend.keys import primary_key_of, refuse_negative_key
 from appwrite_orm_django.backend.transactions.ends import BlockEnd, uncommitted
 from appwrite_orm_django.backend.transactions.log import key_of
 from appwrite_orm_django.backend.values import OutOfRange, codec_for, hold, table_id
@@ -159,8 +158,8 @@ class AppwriteModel(models.Model, metaclass=_ModelBase):
                 # Undo what a related object's descriptor noted while it set the foreign key.
                 held["_assigned"] = assigned
 
-        # What Django reads to save, to delete and to validate decides what is written, so it must
-        # not be stale: with a ``max_age``, ``delete()`` would miss rows that refer to this one.
+        # Django's reads for saving, deleting and validating decide the writes, so they must not be
+        # stale: with a ``max_age``, ``delete()`` would miss rows that refer to this one.
 
         @fresh_reads()
         def save(self, *args: Any, **kwargs: Any) -> None:

@@ -337,7 +337,7 @@ class AppwriteStorage(InBucket, Storage):
 
     @cached_property
     def urls(self) -> str:
-        """What ``url()`` returns: ``public``, ``token`` or ``django``."""
+        """The kind of address that ``url()`` returns: ``public``, ``token`` or ``django``."""
         if self.settings.urls is not None:
             return self.settings.urls
         if local_endpoint.is_local(appwrite_connection(self.alias).project[0]):

@@ -26,6 +26,7 @@ from benchmarks import (
     local_evaluation,
     migration,
     small_reads,
+    suites,
     under_load,
     whole_table,
 )
@@ -44,6 +45,7 @@ RUNS: dict[str, Callable[[bool], Report]] = {
         local_evaluation,
         migration,
         import_time,
+        suites,
         growth,
     )
 }

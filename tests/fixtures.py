@@ -3,7 +3,8 @@
 import datetime
 import decimal
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import pytest
 from django.conf import settings
@@ -19,6 +20,20 @@ from tests.library.models import Author, Book, Country, Cover, Everything, Numbe
 
 UTC = datetime.timezone.utc
 D = decimal.Decimal
+
+
+@contextmanager
+def tables_of(*models, aliases=("appwrite",)) -> Iterator[None]:
+    """Make the tables of models that are in no app, and delete them afterwards."""
+    for alias in aliases:
+        with connections[alias].schema_editor() as editor:
+            for model in models:
+                editor.create_model(model)
+    yield
+    for alias in aliases:
+        with connections[alias].schema_editor() as editor:
+            for model in reversed(models):
+                editor.delete_model(model)
 
 
 def moment(*parts):

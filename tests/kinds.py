@@ -42,6 +42,25 @@ def level_settings(level, database, **options):
     return kind_settings(level, engine, database, **options)
 
 
+_made = set()
+
+
+def make_tables(connection, models):
+    """
+    Make the tables of models, once in each process; tell whether it was now.
+
+    They stay for later tests: for those that leave them empty, and otherwise as they are.
+    """
+    made = (connection.settings_dict["HOST"], connection.database_id, tuple(models))
+    if made in _made:
+        return False
+    for model in models:
+        with connection.schema_editor() as editor:
+            editor.create_model(model)
+    _made.add(made)
+    return True
+
+
 def kinds_of_servers():
     """Return the kinds that the tests have servers of."""
     if server := real.server():

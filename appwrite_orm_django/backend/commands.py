@@ -503,8 +503,10 @@ class UpsertRows(_Write):
     A row exists if it has the values of one of ``rows`` in the columns of ``target``, which are
     those of a unique index or the row id. Of an existing row, only the columns in ``changes`` are
     written. If these are not all columns of a unique constraint with a hidden column, ``completed``
-    computes that column from the whole row, for which ``reads`` are needed. A row that ``rows`` contains twice is created once and then updated, in order; a null
-    in the target conflicts with nothing. The result has a row for each of ``rows``.
+    computes that column from the whole row, for which ``reads`` are needed.
+
+    A row that ``rows`` contains twice is created once and then updated, in order. A null in the
+    target conflicts with nothing. The result has a row for each of ``rows``.
     """
 
     operation: ClassVar[str] = "change"
@@ -571,8 +573,8 @@ class IncrementColumn(_RowWrite):
     Add to one column of one row, atomically on the server; a negative amount subtracts.
 
     ``bounds`` are the column's own, which the server does not enforce here (recording
-    ``increment``). ``unique`` has the columns of each unique index of the column. Float columns are never incremented: the sum would have digits by which no
-    filter finds it.
+    ``increment``). ``unique`` has the columns of each unique index of the column. Float columns are
+    never incremented: the sum would have digits by which no filter finds it.
     """
 
     operation: ClassVar[str] = "update"

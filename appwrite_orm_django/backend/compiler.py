@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import transaction
+from django.db import router, transaction
 from django.db.models import Count
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import OrderBy, Star
@@ -34,7 +34,6 @@ from appwrite_orm_django.backend.commands import (
     ListRows,
     OneRow,
 )
-from appwrite_orm_django.backend.cross_database import home_of_content_types
 from appwrite_orm_django.backend.execution import locking
 from appwrite_orm_django.backend.execution.cached_reads import cached_rows
 from appwrite_orm_django.backend.planning import reads, server
@@ -59,7 +58,7 @@ class SQLCompiler(compiler.SQLCompiler):
 
     def __new__(cls, query: Any, _connection: Any, using: str | None, *_: Any, **__: Any) -> Any:
         # Generic relations read content types from the database of the object that they relate.
-        elsewhere = home_of_content_types(query, using)
+        elsewhere = _home_of_content_types(query, using)
         return query.get_compiler(using=elsewhere) if elsewhere else super().__new__(cls)
 
     def compile(self, node: Any) -> tuple[str, tuple[()]]:
@@ -240,7 +239,7 @@ class SQLCompiler(compiler.SQLCompiler):
 
     @property
     def cache_choice(self) -> Choice:
-        """What ``QuerySet.cache()`` asked for."""
+        """The options of ``QuerySet.cache()``."""
         # An aggregate over a subquery is a query of its own; the choice was made on the inner
         # query.
         return chosen(getattr(self.query, "inner_query", self.query))
@@ -249,6 +248,25 @@ class SQLCompiler(compiler.SQLCompiler):
         for rows in self.execute_sql():
             for (line,) in rows:
                 yield line
+
+
+def _home_of_content_types(query: Any, using: str | None) -> str | None:
+    """
+    Return the alias for a query over content types if the routers keep them off ``using``.
+
+    Django's generic relations name the database of the related object in such a query, and
+    content types are only where the routers have them.
+
+    Returns:
+        The alias; None for queries over other models, and if content types may be on ``using``.
+    """
+    model = getattr(query, "model", None)
+    if model is None or model._meta.model_name != "contenttype" or using is None:
+        return None
+    if model._meta.app_label != "contenttypes" or router.allow_migrate_model(using, model):
+        return None
+    home = router.db_for_write(model)
+    return None if home == using else home
 
 
 class SQLAggregateCompiler(SQLCompiler):

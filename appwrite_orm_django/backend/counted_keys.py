@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class _Connection(Protocol):
-    """What is used of a connection: its transport, and whether a block is open."""
+    """The parts of a connection that counting uses."""
 
     @property
     def transport(self) -> Transport: ...

@@ -1,9 +1,8 @@
-"""Reject joins and subqueries across databases; find content types where they are."""
+"""Reject joins and subqueries across databases."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.db import NotSupportedError, router
 from django.db.models import Model
@@ -37,23 +36,3 @@ def refuse_other_databases(
             "Query one of them first and filter the other by the list of its keys, as "
             "prefetch_related() does."
         )
-
-
-def home_of_content_types(query: Any, using: str | None) -> str | None:
-    """
-    Return the alias for a query over content types if the routers keep them off ``using``.
-
-    Django's generic relations name the database of the related object in such a query, and
-    content types are nowhere else than where the routers have them. Other models are never looked
-    for elsewhere.
-
-    Returns:
-        The alias; None for queries over other models, and if content types may be on ``using``.
-    """
-    model = getattr(query, "model", None)
-    if model is None or model._meta.model_name != "contenttype" or using is None:
-        return None
-    if model._meta.app_label != "contenttypes" or router.allow_migrate_model(using, model):
-        return None
-    home = router.db_for_write(model)
-    return None if home == using else home

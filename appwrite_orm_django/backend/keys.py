@@ -19,11 +19,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from django.db import NotSupportedError
 from django.db.models import Field, Model
 
 from appwrite_orm_django.backend.values import (
     Codec,
     FloatCodec,
+    IntegerCodec,
     RowIdCodec,
     ScaledDecimalCodec,
     codec_for,
@@ -33,6 +35,7 @@ from appwrite_orm_django.schema.keys import has_derived_ids, key_fields
 from appwrite_orm_django.schema.names import derived_id, is_its_own_id
 
 if TYPE_CHECKING:
+    from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.engines import Engine
 
 
@@ -113,6 +116,32 @@ def primary_key_of(model: type[Model]) -> PrimaryKey:
         tuple(map(codec_for, fields)),
         has_derived_ids(model),
     )
+
+
+def is_negative_key(codec: Codec, value: Any) -> bool:
+    """Return whether a prepared value is a negative integer key (``Engine.orders_negative_keys``)."""
+    return (
+        isinstance(value, int)
+        and value < 0
+        and isinstance(codec, RowIdCodec)
+        and isinstance(codec.inner, IntegerCodec)
+    )
+
+
+def refuse_negative_key(field: Field[Any, Any], value: Any, connection: Connection) -> None:
+    """
+    Reject a negative integer key where the engine does not order it before the others.
+
+    Raises:
+        NotSupportedError: names the column, the value and the reason.
+    """
+    if is_negative_key(codec_for(field), value) and not connection.engine.orders_negative_keys:
+        raise NotSupportedError(
+            f"{field.model._meta.db_table}.{field.column}: the negative key {value} cannot be "
+            f"stored on {connection.engine.label}, which orders row ids as words and ignores their "
+            "sign: queries that compare or order by the key would be wrong.\n"
+            "Use keys from 0 on."
+        )
 
 
 def _is_text(codec: Codec) -> bool:

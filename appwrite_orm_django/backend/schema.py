@@ -28,18 +28,20 @@ from appwrite_orm_django.schema.altered_models import (
     model_without,
     with_target,
 )
+from appwrite_orm_django.schema.definitions import RowIds
+from appwrite_orm_django.schema.encodings import id_encoding_of
 from appwrite_orm_django.schema.from_models import (
     keys_with_columns,
     missing_keys,
     without_keys,
 )
 from appwrite_orm_django.schema.keys import is_row_id, keys_to
+from appwrite_orm_django.schema.moved_keys import refuse_keys_unlike_ids
 from appwrite_orm_django.schema.names import (
     fill_table,
     replaced_key,
     replacement_key,
 )
-from appwrite_orm_django.schema.preflight import refuse_keys_unlike_ids
 from appwrite_orm_django.schema.recorded_fields import under_name
 from appwrite_orm_django.schema.unique import depends_on_more_than_the_row, hidden_columns
 
@@ -230,11 +232,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         if old.primary_key != new.primary_key:
             self._refuse_other_key(before, after)
         loses_column = is_row_id(new) and not is_row_id(old)
-        if loses_column:
-            live, column = self._tables.live(model._meta.db_table), column_key(old)
-            if live is not None and live.column(column) is not None:
+        if loses_column and (live := self._tables.live(model._meta.db_table)) is not None:
+            key = self._tables.with_encodings(live).column(column_key(old))
+            if key is not None and not self.collect_sql:
                 ref = self.connection.table_ref(live.id)
-                refuse_keys_unlike_ids(self.connection.transport, ref, column)
+                ids = RowIds(id_encoding_of(after)).column
+                refuse_keys_unlike_ids(self.connection.transport, ref, key, ids)
         table = self._tables.described(after)
         renames = {}
         if not (is_row_id(old) or is_row_id(new)) and column_key(old) != column_key(new):

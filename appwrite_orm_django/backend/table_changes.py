@@ -246,11 +246,8 @@ class TableChanges:
     def has_rows(self, table: str) -> bool:
         if self._collected is not None:
             return False
-        return bool(
-            rows.list_rows(
-                self._connection.transport, self._connection.table_ref(table), [limit(1)]
-            )["rows"]
-        )
+        ref = self._connection.table_ref(table)
+        return bool(rows.list_rows(self._connection.transport, ref, [limit(1)])["rows"])
 
     def make(self, wanted: Table, live: Table | None) -> None:
         """Create a table, or finish creating it after an interrupted operation."""

@@ -245,7 +245,7 @@ class RedisCommands:
         """Add absent tokens, then read them back: another client may have added its own first."""
         ttl = self._owner.token_ttl
         assert ttl is not None  # noqa: S101 - else ``adds`` is False
-        # Whoever added them, they live at least this long: added tokens longer than a writer's.
+        # They live at least this long, whichever client added them: added tokens longer than a writer's.
         try:
             if type(self._where) is Server:
                 replies, identity = _on_one(

@@ -268,11 +268,11 @@ class QueryCache:
         return bool(self._depth) or is_writing() or own_writes.reads_fresh()
 
     def _bound(self, max_age: float) -> AgeBound | None:
-        # What is read while loading becomes part of an entry, which must be as fresh as it claims.
+        # Rows that are read while loading become part of an entry, which must be as fresh as it says.
         if is_loading():
             return None
         skew_s = self.settings.clock_skew
-        # Tests that begin within the skew after the database was emptied are by the same clock.
+        # The database was emptied by this process, whose clock has no skew from itself.
         since = max(own_writes.last_write(), self.core.not_before - skew_s)
         return AgeBound(max_age, since, skew_s, clock=time.time)
 

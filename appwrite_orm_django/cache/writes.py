@@ -246,7 +246,7 @@ class Write:
 
     @property
     def is_certain(self) -> bool:
-        """Whether the values that the row has are known, unless somebody else writes it."""
+        """Whether the values of the row are known, as long as no other client writes it."""
         return any(claimed is not None and claimed.is_certain for claimed in self._claims.values())
 
     def doubt(self) -> None:
@@ -325,7 +325,7 @@ class Write:
         gives_up_at = time.monotonic() + patience
         while not drive(cache.core, self._end(ambiguous=ambiguous)):
             if time.monotonic() >= gives_up_at:
-                # Whether somebody else has written the row cannot be known by now.
+                # Another client may have written the row by now.
                 cache.core.store.owe((*self.keys, *(at.unknown for at in self._claims)))
                 break
             time.sleep(0.05)

@@ -378,7 +378,7 @@ class Transport(SdkClient):
         while True:
             refusal = self._guard.refusal(sendable.request)
             if refusal is not None:
-                # The outcome of an attempt says more than that there is no other.
+                # The outcome of the last attempt says more than the refusal of another one.
                 return outcome or refusal, max(attempts, 1)
             attempts += 1
             outcome = self._attempt(sendable)

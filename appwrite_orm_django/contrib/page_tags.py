@@ -1,4 +1,4 @@
-"""What pages tell about their data: the contents of an ETag, and of the record behind a date."""
+"""Describe the data of a page, for its ETag and for the record behind its date."""
 
 from __future__ import annotations
 

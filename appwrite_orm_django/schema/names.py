@@ -204,6 +204,11 @@ def derived_id(parts: Sequence[Sequence[str]]) -> str:
     return f"key.{base64.b32encode(digest).decode().lower()}"
 
 
+def is_derived(row_id: str) -> bool:
+    """Return whether a row id looks like one of ``derived_id``; Appwrite compares without case."""
+    return _DERIVED.fullmatch(row_id) is not None
+
+
 def is_its_own_id(text: str) -> bool:
     """
     Return whether a text key is the id of its row.
@@ -211,7 +216,7 @@ def is_its_own_id(text: str) -> bool:
     A text that looks like a derived id is not, so that no two keys share an id. Nor is ``0``, which
     the server takes for no id (recording ``rows-ids``).
     """
-    return ID.fullmatch(text) is not None and text != "0" and _DERIVED.fullmatch(text) is None
+    return ID.fullmatch(text) is not None and text != "0" and not is_derived(text)
 
 
 def encode_integer(value: int) -> str:

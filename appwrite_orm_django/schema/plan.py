@@ -19,6 +19,7 @@ from .definitions import COMPARED, Column, Database, Index, RowIds, Table
 from .encodings import plain, reads_alike
 from .errors import UnsupportedModel
 from .limits import characters_of
+from .moved_keys import moved_key, without_key_index
 from .names import (
     FILL_TABLES,
     KEY_INDEX,
@@ -324,7 +325,9 @@ def _compare_tables(
     steps += freeing.values()
     if live.id_encoding and wanted.id_encoding and live.id_encoding != wanted.id_encoding:
         steps.append(ReadOtherwise(live.id, ROW_ID, live.id_encoding, wanted.id_encoding))
+    steps += (moved := list(moved_key(wanted, live)))
     keys = {column.key.lower() for column in wanted.columns}
+    keys |= {step.column.key.lower() for step in moved if isinstance(step, DropColumn)}
     keys |= {_moving_to(live.id, column.key, marks) for column in live.columns}
     unknown = [
         column
@@ -349,6 +352,8 @@ def _compare_tables(
     changed = {column.key.lower() for column in _changed_with_indexes(steps)}
     anew = not engine.alters_indexed_tables and any(map(_alters, steps))
     index_steps, extra_indexes = _compare_indexes(wanted, live, changed, marks, anew=anew)
+    if moved and wanted.index(KEY_INDEX) is None:
+        index_steps, extra_indexes = without_key_index(moved, index_steps, extra_indexes, anew=anew)
     steps += index_steps
     if not engine.takes_identical_indexes:
         created = [step.index for step in index_steps if isinstance(step, CreateIndex)]

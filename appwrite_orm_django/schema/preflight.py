@@ -15,6 +15,7 @@ from .comparison import narrows
 from .conversion import CannotConvert, convert
 from .definitions import Column, Hidden, Index, RowIds, value_of
 from .errors import DuplicateRows, UnconvertibleRows, missing_values
+from .moved_keys import refuse_moved_key
 from .names import copies_prefix, is_hidden
 from .records import ROW_ID
 from .steps import (
@@ -23,6 +24,7 @@ from .steps import (
     CreateIndex,
     FillColumn,
     FillUnique,
+    MoveKey,
     Plan,
     ReadOtherwise,
     RenameColumn,
@@ -78,6 +80,9 @@ def refuse(
                 transport, ref, step.before, step.after, now[step.table].get(step.before.key)
             )
     _refuse_missing(transport, plan, now, engine)
+    for step in plan.steps:
+        if isinstance(step, MoveKey):
+            refuse_moved_key(transport, TableRef(plan.database, step.table), step)
     new = {
         (step.table, step.column.key): step.column
         for step in plan.steps
@@ -245,24 +250,6 @@ def _refuse_missing(
             missing[step.table][column.key] = count
     for table, columns in missing.items():
         raise missing_values(table, columns)
-
-
-def refuse_keys_unlike_ids(transport: Transport, table: TableRef, column: str) -> None:
-    """
-    Check that the column of a primary key has the id of each row.
-
-    Raises:
-        UnconvertibleRows: a row has another key.
-    """
-    for page in rows.pages(transport, table, ["$id", column]):
-        for row in page:
-            if row[column] != row["$id"]:
-                raise UnconvertibleRows(
-                    f"{table.table}.{column}: the primary key cannot become the row's $id, because "
-                    f"the row {row['$id']} has the key {row[column]!r}.\n"
-                    "Nothing was changed. Keep the column, or create another model and copy the "
-                    "rows."
-                )
 
 
 def refuse_duplicates(

@@ -146,7 +146,7 @@ class DropColumn(_ColumnStep):
 
     Attributes:
         replaced_by: the key of the column that has replaced it, if the run that did so was stopped
-            before the drop.
+            before the drop; ``$id`` for a primary key that is now the row's id.
     """
 
     sign: ClassVar[str] = "-"
@@ -299,6 +299,37 @@ class ReadOtherwise(Step):
 
 
 @dataclass(frozen=True, slots=True)
+class MoveKey(Step):
+    """
+    Read the primary key from other columns, or from columns of another type.
+
+    Nothing is changed, because a row's id stays as it is. So the step is refused if the new key
+    would not find all rows by their ids.
+
+    Attributes:
+        before: the columns of the old key; that of the ``$id`` if the key is the row's id.
+        after: the columns of the new key, as far as the table has them.
+        ids: the ``$id`` as the new key reads it.
+    """
+
+    sign: ClassVar[str] = "~"
+    warning: ClassVar[str] = "refused if the id of a row does not match its new key"
+
+    before: tuple[Column, ...]
+    after: tuple[Column, ...]
+    ids: Column
+
+    def __str__(self) -> str:
+        before, after = (
+            ", ".join(column.key for column in columns) or "a new column"
+            for columns in (self.before, self.after)
+        )
+        if before == after:
+            return f"primary key of {self.table} ({before}) read as another type"
+        return f"primary key of {self.table} is {after} instead of {before}"
+
+
+@dataclass(frozen=True, slots=True)
 class CreateIndex(_IndexStep):
     @property
     def statement(self) -> str:
@@ -370,6 +401,7 @@ PHASES: tuple[type[Step], ...] = (
     ChangeColumn,
     ReplaceColumn,
     ReadOtherwise,
+    MoveKey,
     FillUnique,
     NoLongerWritten,
     CreateIndex,

@@ -1,4 +1,4 @@
-"""Test cases as projects write them. Each class is one task of ``benchmarks.suites``."""
+"""Test cases as projects write them. Each class is a task of ``benchmarks.suites``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Fixtures(TestCase):
 
     @classmethod
     def setUpTestData(cls) -> None:
-        cls.authors = Author.objects.bulk_create(author(number) for number in range(20))
+        Author.objects.bulk_create(author(number) for number in range(20))
         cls.authors = list(Author.objects.order_by("email"))
         for number in range(200):
             book(number, cls.authors[number % 20]).save()
@@ -169,6 +169,3 @@ def _committed(number: int):
 
 for _number in range(10):
     setattr(Committed, f"test_{_number}", _committed(_number))
-
-
-TASKS = (Fixtures, Small, GetOrCreate, Admin, Committed)

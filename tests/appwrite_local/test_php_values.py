@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.appwrite_local.api import Api
+from tests.appwrite_local.api import ENDPOINT, Api
 
 
 @pytest.mark.parametrize(
@@ -32,4 +32,23 @@ def test_an_integer_beyond_64_bits_is_a_float() -> None:
         assert made["f"] == sign * 1.2345678901234567e19
         assert isinstance(made["f"], float)
         assert api.get(f"{rows}/r{number}")[1]["f"] == sign * 1.2345678901235e19
+    api.close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param('{"rowId": "a", "data": {}}'.encode("utf-16"), id="UTF-16"),
+        pytest.param(b'\xef\xbb\xbf{"rowId": "a", "data": {}}', id="a mark before UTF-8"),
+        pytest.param(b'{"rowId": "a", "data": {"s": "\xed\xa0\x80"}}', id="half a pair"),
+        pytest.param(b'{"rowId": "a", "data": {"s": "\\ud800"}}', id="half a pair, escaped"),
+    ],
+)
+def test_only_utf_8_is_json(body: bytes) -> None:
+    """PHP reads nothing else, and a body that it cannot read is one without parameters."""
+    api = Api()
+    rows = api.make_table(columns={"s": "varchar"})
+    headers = {"content-type": "application/json"}
+    response = api.session.post(ENDPOINT + rows, data=body, headers=headers)
+    assert (response.status_code, response.json()) == api.post(rows)
     api.close()

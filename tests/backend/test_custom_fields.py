@@ -14,6 +14,7 @@ from django.test.utils import isolate_apps
 from appwrite_orm_django.checks.models import check_model
 from appwrite_orm_django.schema.columns import column_for
 from appwrite_orm_django.schema.errors import UnsupportedModel
+from tests.fixtures import tables_of
 from tests.kinds import level_settings
 
 pytestmark = [
@@ -246,7 +247,7 @@ class TestKeys:
 
     @pytest.fixture
     def pair(self, connect, request):
-        connection = connect(**level_settings("1.9", "custom"))
+        connect(**level_settings("1.9", "custom"))
         with isolate_apps("tests.library"):
 
             class Code(models.Model):
@@ -262,15 +263,8 @@ class TestKeys:
                 class Meta:
                     app_label = "library"
 
-        for each in (connection, connections["default"]):
-            with each.schema_editor() as editor:
-                editor.create_model(Code)
-                editor.create_model(Use)
-        yield Code, Use
-        for each in (connection, connections["default"]):
-            with each.schema_editor() as editor:
-                editor.delete_model(Use)
-                editor.delete_model(Code)
+        with tables_of(Code, Use, aliases=("appwrite", "default")):
+            yield Code, Use
 
     @pytest.mark.parametrize(
         ("pair", "values"),

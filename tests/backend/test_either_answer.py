@@ -10,7 +10,7 @@ from django.db.models import Avg, Count, F, Max, Min, Q, Sum
 from appwrite_local.messages import json_response
 from appwrite_local.registry import local_server
 from appwrite_orm_django.client import rows
-from tests.kinds import by_nulls, level_settings
+from tests.kinds import by_nulls, level_settings, make_tables
 from tests.library.models import Everything, Lists, Measurement, Reading
 
 pytestmark = [
@@ -24,9 +24,7 @@ MODELS = (Everything, Lists, Reading, Measurement)
 @pytest.fixture(params=["1.9", "2.x"])
 def level(request, connect):
     connection = connect(**level_settings(request.param, "either", CACHE={}, PAGE_SIZE=4))
-    for model in MODELS:
-        with connection.schema_editor() as editor:
-            editor.create_model(model)
+    make_tables(connection, MODELS)
     yield request.param
     for model in MODELS:
         model._base_manager.using("appwrite").all()._raw_delete("appwrite")

@@ -22,7 +22,7 @@ from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.definitions import Table
 from appwrite_orm_django.schema.from_server import read_table
 from appwrite_orm_django.users.accounts import appwrite_user
-from tests.kinds import KINDS, kind_settings
+from tests.kinds import KINDS, kind_settings, make_tables
 from tests.steps import steps
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -116,13 +116,10 @@ MODELS = (Address, Seat, Owner, Thing, Page)
 
 @contextlib.contextmanager
 def tables(connection):
-    with connection.schema_editor() as editor:
-        for model in MODELS:
-            editor.create_model(model)
+    make_tables(connection, MODELS)
     yield connection
-    with connection.schema_editor() as editor:
-        for model in MODELS:
-            editor.delete_model(model)
+    for model in MODELS:
+        model._base_manager.using("appwrite").all()._raw_delete("appwrite")
 
 
 @pytest.fixture(params=KINDS, ids="-".join)

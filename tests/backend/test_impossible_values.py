@@ -24,7 +24,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Abs, Cast, Concat
 
-from tests.kinds import level_settings
+from tests.kinds import level_settings, make_tables
 from tests.library.models import (
     Author,
     Book,
@@ -44,9 +44,7 @@ MODELS = (Country, Author, Book, Numbered, Token, Everything, Owner, Possession)
 @pytest.fixture(params=["1.9", "2.x"])
 def level(request, connect):
     connection = connect(**level_settings(request.param, "odd", CACHE={}))
-    for model in MODELS:
-        with connection.schema_editor() as editor:
-            editor.create_model(model)
+    make_tables(connection, MODELS)
     yield request.param
     for model in reversed(MODELS):
         model._base_manager.all()._raw_delete("appwrite")

@@ -11,7 +11,7 @@ from django.db.models import F, Value
 
 from appwrite_orm_django.transactions import WriteBroken, WriteRefused
 from tests.fixtures import moment
-from tests.kinds import level_settings
+from tests.kinds import level_settings, make_tables
 from tests.library.models import (
     Author,
     Book,
@@ -35,15 +35,13 @@ MODELS = (Country, Author, Tag, Book, Publication, Magazine, Supplement, Transla
 @pytest.fixture(params=["1.9", "2.x"], autouse=True)
 def level(request, connect):
     connection = connect(**level_settings(request.param, "moments", CACHE={}))
-    for model in MODELS:
-        with connection.schema_editor() as editor:
-            editor.create_model(model)
-    # The first block that changes a row it has read makes the table of claims, which no test is to count.
-    Tag.objects.create(name="first")
-    with atomic():
-        Tag.objects.get().delete()
-        Tag.objects.create(name="second")
-    Tag.objects.all().delete()
+    if make_tables(connection, MODELS):
+        # The first block that changes a row it has read makes the table of claims, which no test is to count.
+        Tag.objects.create(name="first")
+        with atomic():
+            Tag.objects.get().delete()
+            Tag.objects.create(name="second")
+        Tag.objects.all().delete()
     yield request.param
     for model in reversed(MODELS):
         model._base_manager.using("appwrite").all()._raw_delete("appwrite")

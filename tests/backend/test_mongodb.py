@@ -20,7 +20,7 @@ from appwrite_orm_django.schema import rows as schema_rows
 from appwrite_orm_django.schema.definitions import Column
 from appwrite_orm_django.testing import appwrite_faults, captured_requests
 from tests import real
-from tests.kinds import kind_settings
+from tests.kinds import kind_settings, make_tables
 from tests.library.models import Author, Country, Edition, Everything, Tag
 from tests.steps import other_client
 
@@ -33,9 +33,7 @@ OPERATOR = operator("increment", 1)
 def mongodb(connect):
     """Put a server on MongoDB behind the alias."""
     connection = connect(**kind_settings("1.9", "mongodb", "mongodb"))
-    with connection.schema_editor() as editor:
-        for model in MODELS:
-            editor.create_model(model)
+    make_tables(connection, MODELS)
     yield connection
     for model in MODELS:
         model._base_manager.using("appwrite").all()._raw_delete("appwrite")

@@ -14,7 +14,7 @@ from django.db.models.functions import Concat, Lower, RowNumber
 from appwrite_orm_django.client import rows
 from appwrite_orm_django.engines import POSTGRESQL, locale_order
 from appwrite_orm_django.testing import captured_requests
-from tests.kinds import kind_settings
+from tests.kinds import kind_settings, make_tables
 from tests.library.models import Author, Country, Edition, Everything, Lists, Numbered, Tag
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -25,9 +25,7 @@ MODELS = (Author, Country, Edition, Everything, Lists, Numbered, Tag)
 def postgresql(request, connect):
     """Put a server on PostgreSQL behind the alias."""
     connection = connect(**kind_settings(request.param, "postgresql", "postgresql"))
-    with connection.schema_editor() as editor:
-        for model in MODELS:
-            editor.create_model(model)
+    make_tables(connection, MODELS)
     assert connection.engine is POSTGRESQL
     yield connection
     for model in reversed(MODELS):

@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, F, OuterRef
 from django.db.transaction import TransactionManagementError
 
 from appwrite_orm_django.client.errors import WriteRefused
-from tests.kinds import level_settings
+from tests.kinds import level_settings, make_tables
 from tests.library.models import Author, Book, Country, Review
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -326,15 +326,12 @@ def test_a_locked_counter_is_not_counted_past_the_lock(zola):
 @pytest.fixture(params=["1.9", "2.x"])
 def two_authors(request, connect):
     connection = connect(**level_settings(request.param, "locks", CACHE={}))
-    with connection.schema_editor() as editor:
-        for model in (Country, Author):
-            editor.create_model(model)
+    make_tables(connection, (Country, Author))
     country = Country.objects.create(code="FR", name="France")
     Author.objects.bulk_create([Author(name=name, rating=1, country=country) for name in "ab"])
     yield
-    with connection.schema_editor() as editor:
-        for model in (Author, Country):
-            editor.delete_model(model)
+    for model in (Author, Country):
+        model._base_manager.using("appwrite").all()._raw_delete("appwrite")
     connection.close()
 
 

@@ -23,7 +23,7 @@ from django.test.utils import isolate_apps
 from appwrite_orm_django.client import rows as client_rows
 from appwrite_orm_django.client import tables
 from tests.differential import APPWRITE, copy_to_twin, twin, wipe
-from tests.fixtures import LIBRARY, everything_rows, library
+from tests.fixtures import LIBRARY, everything_rows, library, tables_of
 from tests.library.models import (
     Book,
     Country,
@@ -581,22 +581,14 @@ class TestKeysThatAreNoRowIds:
         made = {"road": Road, "stand": Stand}
         apps.all_models["library"].update(made)
         apps.clear_cache()
-        for alias in (APPWRITE, twin()):
-            with connections[alias].schema_editor() as editor:
-                for model in made.values():
-                    editor.create_model(model)
-        Road.objects.using(twin()).bulk_create(self.roads(Road))
-        Road.objects.using(APPWRITE).bulk_create(self.roads(Road))
-        for alias in (APPWRITE, twin()):
-            Stand.objects.using(alias).bulk_create(
-                Stand(row=row, number=number, size=number) for row in "ab" for number in (1, 2)
-            )
-        self.models = tuple(made.values())
-        yield
-        for alias in (APPWRITE, twin()):
-            with connections[alias].schema_editor() as editor:
-                for model in made.values():
-                    editor.delete_model(model)
+        with tables_of(*made.values(), aliases=(APPWRITE, twin())):
+            for alias in (APPWRITE, twin()):
+                Road.objects.using(alias).bulk_create(self.roads(Road))
+                Stand.objects.using(alias).bulk_create(
+                    Stand(row=row, number=number, size=number) for row in "ab" for number in (1, 2)
+                )
+            self.models = tuple(made.values())
+            yield
         for name in made:
             del apps.all_models["library"][name]
         apps.clear_cache()
@@ -643,6 +635,16 @@ class TestKeysThatAreNoRowIds:
         ):
             with pytest.raises(NotSupportedError, match="cannot change the id of a row"):
                 run(sql)
+
+    def test_a_part_of_a_key_is_missing(self):
+        for sql in (
+            "INSERT INTO library_road (size) VALUES (1)",
+            "INSERT INTO library_road (path, size) VALUES (NULL, 1)",
+            "INSERT INTO library_stand (\"row\", size) VALUES ('c', 1)",
+        ):
+            with pytest.raises((IntegrityError, DataError)):
+                run(sql)
+        assert contents(APPWRITE, *self.models) == contents(twin(), *self.models)
 
     def test_keys_exclude_each_other(self):
         for sql in (

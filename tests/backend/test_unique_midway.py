@@ -7,7 +7,7 @@ from django.db.models.functions import Concat
 
 from appwrite_orm_django.client.errors import TransactionConflict, UniqueViolation
 from appwrite_orm_django.client.rows import update_row
-from tests.kinds import KINDS, kind_settings
+from tests.kinds import KINDS, kind_settings, make_tables
 from tests.library.models import Edition, Tag
 from tests.steps import other_client
 from tests.steps import steps as requests_made
@@ -21,13 +21,10 @@ NAMES = ("anna", "Bert", "carl")
 def server(request, connect):
     connection = connect(**kind_settings(*request.param, database="midway"))
     made = (Edition, Tag)
-    with connection.schema_editor() as editor:
-        for model in made:
-            editor.create_model(model)
+    make_tables(connection, made)
     yield connection
-    with connection.schema_editor() as editor:
-        for model in made:
-            editor.delete_model(model)
+    for model in made:
+        model._base_manager.using("appwrite").all()._raw_delete("appwrite")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from django.test.utils import isolate_apps
 from appwrite_orm_django.fields import EnumField
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.from_server import read_database
-from tests.kinds import KINDS, kind_settings
+from tests.kinds import KINDS, kind_settings, make_tables
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 D = decimal.Decimal
@@ -96,9 +96,7 @@ SETS = {
 @pytest.fixture(params=[kind for kind in KINDS if kind[0] == "1.9"], ids="-".join)
 def server(request, connect):
     connection = connect(**kind_settings(*request.param, "unique-types"))
-    with connection.schema_editor() as editor:
-        for model in MODELS:
-            editor.create_model(model)
+    make_tables(connection, MODELS)
     yield connection
     for model in reversed(MODELS):
         model._base_manager.using("appwrite").all()._raw_delete("appwrite")

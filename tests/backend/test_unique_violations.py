@@ -15,7 +15,7 @@ from appwrite_orm_django.backend.users import accounts
 from appwrite_orm_django.client.errors import AppwriteError, UniqueViolation
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.users.accounts import appwrite_user
-from tests.kinds import KINDS, kind_settings
+from tests.kinds import KINDS, kind_settings, make_tables
 from tests.library.models import Author, Book, Country, Diary, Edition, Numbered, Tag
 from tests.settled import indexes
 
@@ -26,13 +26,10 @@ pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transactio
 def server(request, connect):
     connection = connect(**kind_settings(*request.param, database="unique"))
     made = (Edition, Numbered, Country, Tag)
-    with connection.schema_editor() as editor:
-        for model in made:
-            editor.create_model(model)
+    make_tables(connection, made)
     yield connection
-    with connection.schema_editor() as editor:
-        for model in made:
-            editor.delete_model(model)
+    for model in made:
+        model._base_manager.using("appwrite").all()._raw_delete("appwrite")
 
 
 def atomic():
@@ -199,6 +196,7 @@ def test_an_index_that_no_model_declares(server, requests):
         Numbered.objects.create(name="one")
     assert [record.method for record in requests].count("POST") == 1
     assert 1 <= [record.method for record in requests].count("GET") <= 4
+    indexes.delete_index(server.transport, table, "by_hand")
 
 
 def test_what_it_costs(editions, server, requests):

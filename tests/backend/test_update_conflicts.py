@@ -17,7 +17,7 @@ from appwrite_orm_django.signals import rows_changed
 from tests import differential
 from tests.backend.test_transactions import elsewhere
 from tests.fixtures import moment
-from tests.kinds import KINDS, kind_settings, respelled
+from tests.kinds import KINDS, kind_settings, make_tables, respelled
 from tests.library.models import Author, Book, Country, Cover, Edition, Numbered, Tag, Writer
 from tests.steps import other_client
 
@@ -46,13 +46,10 @@ def server(request, connect):
     """Put a server of one kind, of its own, behind the alias."""
     connection = connect(**kind_settings(*request.param, database="conflicts"))
     models = (Edition, Numbered, Country)
-    with connection.schema_editor() as editor:
-        for model in models:
-            editor.create_model(model)
+    make_tables(connection, models)
     yield connection
-    with connection.schema_editor() as editor:
-        for model in models:
-            editor.delete_model(model)
+    for model in models:
+        model._base_manager.using("appwrite").all()._raw_delete("appwrite")
 
 
 class TestOnEveryServer:

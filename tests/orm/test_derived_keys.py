@@ -21,6 +21,7 @@ from appwrite_orm_django.engines import ENGINES
 from appwrite_orm_django.management.commands import appwrite_import
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.names import check_text, derived_id, is_its_own_id
+from tests.fixtures import tables_of
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
 
@@ -90,13 +91,8 @@ TEXTS = [
 @pytest.fixture(autouse=True)
 def tables(settings):
     settings.DATABASE_ROUTERS = [Everything()]
-    with connections["appwrite"].schema_editor() as editor:
-        for model in MODELS:
-            editor.create_model(model)
-    yield
-    with connections["appwrite"].schema_editor() as editor:
-        for model in MODELS:
-            editor.delete_model(model)
+    with tables_of(*MODELS):
+        yield
 
 
 class Everything:

@@ -6,12 +6,13 @@ import uuid
 
 import pytest
 from django.core.management import call_command
-from django.db import DataError, connections, models
+from django.db import DataError, models
 from django.db.migrations.state import ModelState
 from django.test.utils import isolate_apps
 
 from appwrite_orm_django.fields import RowIdField
 from appwrite_orm_django.models import AppwriteModel
+from tests.fixtures import tables_of
 from tests.library.models import Author, Country
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -38,11 +39,8 @@ def keyed(request):
             class Meta:
                 app_label = "library"
 
-        with connections["appwrite"].schema_editor() as editor:
-            editor.create_model(Keyed)
-        yield Keyed, value
-        with connections["appwrite"].schema_editor() as editor:
-            editor.delete_model(Keyed)
+        with tables_of(Keyed):
+            yield Keyed, value
 
 
 def test_it_is_written_and_read(keyed):

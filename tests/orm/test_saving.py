@@ -13,14 +13,14 @@ from django.contrib.contenttypes.fields import GenericForeignKey
 from django.contrib.contenttypes.models import ContentType
 from django.core import serializers
 from django.core.files.base import ContentFile
-from django.db import DataError, IntegrityError, OperationalError, connections, models, transaction
+from django.db import DataError, IntegrityError, OperationalError, models, transaction
 from django.db.models import F, Prefetch, Value
 from django.db.models.signals import post_init, post_save, pre_save
 from django.forms.models import model_to_dict
 
 from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.testing import captured_requests
-from tests.fixtures import library, moment
+from tests.fixtures import library, moment, tables_of
 from tests.library.models import (
     Author,
     Book,
@@ -570,13 +570,8 @@ class TestOfAManagerOfDjangos:
             class Meta:
                 app_label = "library"
 
-        with connections["appwrite"].schema_editor() as editor:
-            editor.create_model(ContentType)
-            editor.create_model(Note)
-        yield Note
-        with connections["appwrite"].schema_editor() as editor:
-            editor.delete_model(Note)
-            editor.delete_model(ContentType)
+        with tables_of(ContentType, Note):
+            yield Note
         ContentType.objects.clear_cache()
         from django.apps import apps
 

@@ -1,5 +1,6 @@
 """A run of the tests by default: it draws nothing, so that a red one is red again."""
 
+import socket
 import subprocess
 import sys
 
@@ -31,3 +32,22 @@ def test_examples_are_drawn_by_the_long_targets_only():
     ]
     assert len(long_ones) == 4
     assert all("$(DRAWN)" in line for line in long_ones)
+
+
+def test_the_demo_looks_at_its_port_before_it_installs_anything(tmp_path):
+    venv = tmp_path / "venv"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        command = [
+            "make",
+            "demo",
+            f"VENV={venv}",
+            f"ADDRPORT={address}",
+            f"PYTHON={sys.executable}",
+        ]
+        run = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert run.returncode != 0
+    assert f"The demo cannot listen on {address}. Choose another address" in run.stdout
+    assert not venv.exists()

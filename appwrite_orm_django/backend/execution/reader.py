@@ -129,7 +129,7 @@ def count(ask: Ask) -> int:
     """
     Return the number of matching rows.
 
-    One request is enough up to the cap; beyond it, their number is logarithmic.     A row at a
+    Up to the cap this takes one request, beyond it a logarithmic number of requests. A row at a
     known offset shows how many rows precede it, and its ``$sequence`` is where counting continues.
     The rows after the last such row are within the cap.
 
@@ -333,9 +333,9 @@ class Reader:
 
     def _is_none(self, skips: bool, answered: Mapping[str, Any]) -> bool:
         """
-        Return whether a total of 0 is believed.
+        Return whether a total of 0 means that there are no rows.
 
-        Some engines answer an error in counting so, but then without one in listing.
+        Some engines answer an error of counting with it, while listing the rows works.
         """
         return not self.connection.engine.counts_errors_as_zero or not (skips or answered["rows"])
 

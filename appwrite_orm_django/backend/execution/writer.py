@@ -163,7 +163,7 @@ class Writer:
             raise
 
     def unknown(self, error: AppwriteError) -> WriteUnknown:
-        """Return the error for a write whose error does not tell whether it was applied."""
+        """Return the error for a write that may have been applied."""
         return WriteUnknown.caused_by(error, str(error), ambiguous=True)
 
     def _run(self, command: Command) -> WriteResult:

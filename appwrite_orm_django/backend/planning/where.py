@@ -21,8 +21,7 @@ from django.db.models.sql.where import AND, OR, NothingNode, WhereNode
 from appwrite_orm_django.backend.commands import ValuesOf
 from appwrite_orm_django.backend.cross_database import refuse_other_databases
 from appwrite_orm_django.backend.decoding import definition_of
-from appwrite_orm_django.backend.keys import PrimaryKey, primary_key_of
-from appwrite_orm_django.backend.negative_keys import is_negative_key
+from appwrite_orm_django.backend.keys import PrimaryKey, is_negative_key, primary_key_of
 from appwrite_orm_django.backend.planning.subqueries import is_correlated
 from appwrite_orm_django.backend.planning.trees import (
     ALWAYS,

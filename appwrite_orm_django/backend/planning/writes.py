@@ -40,8 +40,7 @@ from appwrite_orm_django.backend.commands import (
 )
 from appwrite_orm_django.backend.connection import Compiler
 from appwrite_orm_django.backend.defaults import Defaults, constant
-from appwrite_orm_django.backend.keys import primary_key_of
-from appwrite_orm_django.backend.negative_keys import refuse_negative_key
+from appwrite_orm_django.backend.keys import primary_key_of, refuse_negative_key
 from appwrite_orm_django.backend.planning import reads, trees, where
 from appwrite_orm_django.backend.planning.where import Scope
 from appwrite_orm_django.backend.values import (

@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from appwrite_orm_django.backend.transactions.log import Key
     from appwrite_orm_django.backend.transactions.versions import Seen
     from appwrite_orm_django.client.identity import Identity
-    from appwrite_orm_django.client.queries import Query
     from appwrite_orm_django.client.references import TableRef
 
 
@@ -211,17 +210,17 @@ class Transaction:
 
         Whatever the server has under such an id, the block sees its own row.
         """
-        listed = [Membership(ROW_ID, one.values) for one in condition.queries if _lists_ids(one)]
+        listed = [one for one in condition.memberships if _lists_ids(one)]
+        equal = [one for one in condition.queries if one.method == "equal" and one.column == ROW_ID]
+        if not listed and not equal:
+            return condition
+        unmade = [
+            Membership(ROW_ID, tuple(id_ for id_ in ids if not self._has_made(table, str(id_))))
+            for ids in (one.values for one in (*listed, *equal))
+        ]
         return Condition(
-            tuple(one for one in condition.queries if not _lists_ids(one)),
-            tuple(
-                one
-                if one.column != ROW_ID or isinstance(one.values, ValuesOf)
-                else Membership(
-                    ROW_ID, tuple(id_ for id_ in one.values if not self._has_made(table, str(id_)))
-                )
-                for one in (*condition.memberships, *listed)
-            ),
+            tuple(one for one in condition.queries if one not in equal),
+            (*(one for one in condition.memberships if one not in listed), *unmade),
         )
 
     def _has_made(self, table: TableRef, row_id: str) -> bool:
@@ -615,5 +614,5 @@ def _moments(row: Row | None) -> Row | None:
     )
 
 
-def _lists_ids(query: Query) -> bool:
-    return query.method == "equal" and query.column == ROW_ID
+def _lists_ids(membership: Membership) -> bool:
+    return membership.column == ROW_ID and not isinstance(membership.values, ValuesOf)

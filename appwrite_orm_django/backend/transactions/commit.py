@@ -261,7 +261,7 @@ def _without_what_exists(block: Block, folded: list[Operation]) -> list[Operatio
 
 def _is_one_request(operation: Operation, engine: Engine) -> bool:
     if operation.action == "increment":
-        # An increment whose answer does not tell whether it was applied cannot be repeated.
+        # An increment that may have been applied cannot be repeated.
         return len(operation.data) == 1 and not engine.race_is_server_error
     if not engine.keeps_operator_text:
         return True
