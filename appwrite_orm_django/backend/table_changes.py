@@ -8,7 +8,7 @@ run again after its migration was interrupted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -32,7 +32,7 @@ from appwrite_orm_django.schema.errors import NotAvailable
 from appwrite_orm_django.schema.from_models import table_for
 from appwrite_orm_django.schema.from_server import read_table_json
 from appwrite_orm_django.schema.migrate import MAX_ROUNDS
-from appwrite_orm_django.schema.names import OWN_TABLES, fill_table, trial_table
+from appwrite_orm_django.schema.names import KEY_INDEX, OWN_TABLES, fill_table, trial_table
 from appwrite_orm_django.schema.plan import make_plan
 from appwrite_orm_django.schema.records import (
     forget_table,
@@ -142,7 +142,7 @@ class TableChanges:
         wanted = replace(
             after,
             id=live.id,
-            columns=columns,
+            columns=(*columns, *_kept_keys(before, after, columns)),
             indexes=tuple(
                 index
                 for index in concerned
@@ -370,6 +370,17 @@ class TableChanges:
             move_references(transport, database, table, replaced_by)
         if (counted := self._connection.counted_keys) is not None:
             counted.forget(self._connection.database_id, table)
+
+
+def _kept_keys(before: Table, after: Table, changed: Iterable[Column]) -> Iterator[Column]:
+    """Yield the columns of a primary key that stay when the key becomes another one."""
+    was, becomes = before.index(KEY_INDEX), after.index(KEY_INDEX)
+    if was is None or (becomes is not None and was.columns == becomes.columns):
+        return
+    known = {column.key for column in changed}
+    yield from (
+        column for column in after.columns if column.key in was.columns and column.key not in known
+    )
 
 
 def _tables_of(steps: Iterable[Step]) -> list[str]:

@@ -209,6 +209,28 @@ class TestPrimaryKeys:
         model_of(state).objects.create(other=value)
         assert model_of(state).objects.get(other=value).pk != value
 
+    def test_another_field_beside_a_key_that_stays_as_a_column(self, server):
+        state = after(
+            migrations.CreateModel(
+                "Alpha", [("code", models.CharField(max_length=60, primary_key=True))]
+            ),
+            migrations.AlterField("alpha", "code", models.CharField(max_length=60)),
+        )
+        assert columns() == {"code": "varchar(60) required"}
+        model_of(state).objects.create(code="a")
+        assert model_of(state).objects.get(code="a").pk
+
+    def test_a_key_is_added_beside_one_that_the_model_still_has(self, server):
+        state = after(
+            migrations.CreateModel(
+                "Alpha", [("code", models.CharField(max_length=60, primary_key=True))]
+            )
+        )
+        with editor() as it:
+            it.add_field(model_of(state), named(models.AutoField(primary_key=True), "id"))
+        assert columns() == {"code": "varchar(60) required"}
+        assert live_table().index("pkey") is None
+
     def test_of_rows_stay(self, server):
         state = after(
             migrations.CreateModel(
