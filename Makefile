@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 # How long make hammer goes on: at least so many seconds, and until there were so many reads.
 DURATION ?= 60
 READS ?= 200000
-# How many make random-queries asks.
+# How many make random-queries asks of each kind of server.
 EXAMPLES ?= 20000
 # The long targets draw new examples, and tests in a new order, each time. With the seed that they print they do again what they did.
 SEED := $(or $(SEED),$(shell date +%s))
@@ -73,7 +73,8 @@ test-engines: install
 	set -e; for kind in $(KINDS); do \
 	  echo "== $$kind"; \
 	  APPWRITE_TEST_ENGINE=$${kind%-*} APPWRITE_TEST_FEATURE_LEVEL=$${kind#*-} PYTHONHASHSEED=0 \
-	    $(BIN)/python -m pytest -q -n 2 --ignore=tests/backend/test_random_queries.py --ignore=tests/backend/test_random_histories.py $(ROOMS); \
+	    $(BIN)/python -m pytest -q -n 2 --ignore=tests/backend/test_random_queries.py --ignore=tests/backend/test_random_histories.py \
+	      --ignore=tests/backend/test_random_keys.py $(ROOMS); \
 	done
 
 # Recordings of real servers, in the process and over a socket; they lie in ../shared/conformance or APPWRITE_CONFORMANCE.
@@ -123,11 +124,12 @@ hammer: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python -m benchmarks.hammer --cache $(CACHE) --seconds $(DURATION) --reads $(READS)
 
-# The same on every cache, with the troubles that its servers have; what is not installed is said and left out. Half an hour.
+# The same on every cache, with the troubles that its servers have; what is not installed is said and left out. Three quarters of an hour.
 .PHONY: hammer-all
 hammer-all: install
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	$(BIN)/python -m benchmarks.hammer --cache all --seconds 40
+	$(BIN)/python -m benchmarks.hammer --cache all --seconds 40 --by-value
 	$(BIN)/python -m benchmarks.hammer --cache sentinel,partition,partition-replica,cluster,django-valkey-cluster,dump --seconds 120 --chaos faults --store driver
 
 # A few seconds on each cache that Debian has the servers of, for continuous integration: two minutes. With Sentinel,
@@ -171,18 +173,19 @@ third-party: install
 	$(BIN)/python -m tests.third_party --causes $(PACKAGES)
 	$(if $(PACKAGES),,$(BIN)/python -m tests.third_party --together)
 
-# Random querysets on servers of four kinds, compared with SQLite: EXAMPLES in all.
+# Random querysets on servers of each kind (tests/kinds.py), compared with SQLite: EXAMPLES for each, half of them about values of every type.
 .PHONY: random-queries
 random-queries: install
 	$(call repeat,EXAMPLES=$(EXAMPLES))
-	RANDOM_QUERIES=$$(( ($(EXAMPLES) + 3) / 4 )) $(BIN)/python -m pytest -n 2 $(DRAWN) tests/backend/test_random_queries.py
+	RANDOM_QUERIES=$$(( ($(EXAMPLES) + 1) / 2 )) $(BIN)/python -m pytest -n 2 $(DRAWN) tests/backend/test_random_queries.py
 
-# Random histories (writes, blocks, reads through the cache) on servers of four kinds, compared with SQLite; with REDIS=redis://... the cache is there.
+# Random histories (writes, blocks, reads through the cache) on servers of each kind, compared with SQLite: HISTORIES for each, and as many
+# over keys that are not row ids; with REDIS=redis://... the cache is there.
 HISTORIES ?= 2000
 .PHONY: random-histories
 random-histories: install
 	$(call repeat,HISTORIES=$(HISTORIES))
-	RANDOM_HISTORIES=$$(( ($(HISTORIES) + 3) / 4 )) $(BIN)/python -m pytest -n 2 $(DRAWN) tests/backend/test_random_histories.py
+	RANDOM_HISTORIES=$(HISTORIES) $(BIN)/python -m pytest -n 2 $(DRAWN) tests/backend/test_random_histories.py tests/backend/test_random_keys.py
 
 # Requests that mean harm, to the local server.
 FUZZ ?= 5000

@@ -3,7 +3,8 @@ Hit rates on a table that is written all the time, beside other packages: ``make
 
 Four processes read 20 lists, each of one category, 50 times a second in all; a load takes 50 ms.
 They write single rows meanwhile, at the rates of ``RATES``. Every fifth write of a row moves it to
-the next category. A read is a hit if it asked the server or database nothing, and stale if no state
+the next category. ``--writes block`` writes as the admin does: it opens ``atomic``, reads the row and
+saves it; ``--writes increment`` adds to a column that is not the category. A read is a hit if it asked the server or database nothing, and stale if no state
 of the rows since the read began explains it. Ours are on a local Appwrite over HTTP and Redis, the
 others on SQLite and Redis.
 """
@@ -35,6 +36,7 @@ MOVES_EVERY = 5
 #: Ours: by the table's token, by tokens of values, and stale up to a second.
 OURS = ("table", "by value", "max_age=1")
 NAMES = (*OURS, "cacheops", "cachalot")
+WRITES = ("save", "block", "increment")
 
 
 def category_of(row: int, number: int) -> int:
@@ -58,6 +60,7 @@ class Cell:
     writes_per_s: float
     seconds: float
     store: Any
+    writes: str = "save"
 
 
 def open_site(name: str, store: Any) -> Any:
@@ -93,7 +96,8 @@ class Process:
         self.counts = dict.fromkeys(("reads", "hits", "writes", "stale"), 0)
         from django.db import connections, router
 
-        connection = connections[router.db_for_read(self.model)]
+        self.using = router.db_for_read(self.model)
+        connection = connections[self.using]
         self.is_ours = cell.name in OURS
         if self.is_ours:
             connection.transport.add_listener(self._note_request)
@@ -134,11 +138,30 @@ class Process:
         row = self.random.choice(self.rows)
         number = self.shared.begun[row] + 1
         self.shared.begun[row] = number
+        getattr(self, f"_{self.cell.writes}")(row, number)
+        self.shared.returned[row] = number
+        self.counts["writes"] += 1
+
+    def _save(self, row: int, number: int) -> None:
         one = self.model(pk=f"r{row}", number=number, category=f"c{category_of(row, number)}")
         one._state.adding = False
         one.save(force_update=True)
-        self.shared.returned[row] = number
-        self.counts["writes"] += 1
+
+    def _block(self, row: int, number: int) -> None:
+        from django.db import transaction
+
+        with transaction.atomic(using=self.using):
+            one = self.model.objects.get(pk=f"r{row}")
+            one.number, one.category = number, f"c{category_of(row, number)}"
+            one.save()
+
+    def _increment(self, row: int, number: int) -> None:
+        if category_of(row, number) != category_of(row, number - 1):
+            self._save(row, number)
+        else:
+            from django.db.models import F
+
+            self.model.objects.filter(pk=f"r{row}").update(number=F("number") + 1)
 
     def run(self) -> dict[str, int]:
         for category in range(self.number, CATEGORIES, PROCESSES):
@@ -167,7 +190,9 @@ def _process(cell: Cell, number: int, shared: Shared, barrier: Any, answers: Any
     answers.put(process.run())
 
 
-def measure_cell(name: str, writes_per_s: float, seconds: float) -> dict[str, float]:
+def measure_cell(
+    name: str, writes_per_s: float, seconds: float, writes: str = "save"
+) -> dict[str, float]:
     """Return hit rate, requests a second and stale reads of one package at one rate."""
     spawn = multiprocessing.get_context("spawn")
     with RedisServer() as redis:
@@ -186,7 +211,7 @@ def measure_cell(name: str, writes_per_s: float, seconds: float) -> dict[str, fl
                 raise SystemExit("the rows could not be made")
             shared = Shared(spawn.RawArray(c_long, ROWS), spawn.RawArray(c_long, ROWS))
             barrier, answers = spawn.Barrier(PROCESSES), spawn.Queue()
-            cell = Cell(name, writes_per_s, seconds, store)
+            cell = Cell(name, writes_per_s, seconds, store, writes)
             running = [
                 spawn.Process(target=_process, args=(cell, number, shared, barrier, answers))
                 for number in range(PROCESSES)
@@ -236,6 +261,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=30, help="of each run")
     parser.add_argument("--only", nargs="*", choices=NAMES, default=NAMES)
+    parser.add_argument("--writes", choices=WRITES, default=WRITES[0], help="how rows are written")
     parser.add_argument("--rates", nargs="*", type=float, default=RATES, help="writes a second")
     parser.add_argument("--json", type=Path, help="where to save the figures")
     options = parser.parse_args(arguments)
@@ -243,7 +269,7 @@ def main(arguments: list[str] | None = None) -> None:
     figures: dict[str, dict[float, dict[str, float]]] = {name: {} for name in names}
     for rate in options.rates:
         for name in names:
-            figures[name][rate] = measure_cell(name, rate, options.seconds)
+            figures[name][rate] = measure_cell(name, rate, options.seconds, options.writes)
             print(name, rate, json.dumps(figures[name][rate]), flush=True)
     print("Hit rate, requests or queries a second, stale reads of all:\n")
     print(table(figures, tuple(options.rates)))

@@ -322,9 +322,13 @@ class DatabaseWrapper(RequestsMixin):
         transaction = self.transaction
         if transaction is None:
             return
+        # Imported at the first commit.
+        from appwrite_orm_django.backend import by_value
+
+        values = by_value.of_block(self, transaction.log.operations)
         try:
-            with self.cache.committing():
-                transaction.commit()
+            with self.cache.committing(values.of_tables) as values.notice:
+                transaction.commit(values)
         except UniqueViolation as error:
             transaction.explain(error)
             raise

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
@@ -22,6 +23,7 @@ from appwrite_orm_django.backend.commands import (
     CountRows,
     CreateRows,
     DeleteRows,
+    IncrementColumn,
     ListRows,
     OneRow,
     Periods,
@@ -30,6 +32,7 @@ from appwrite_orm_django.backend.commands import (
 from appwrite_orm_django.backend.evaluation.commands import Fetch, LocalQuery
 from appwrite_orm_django.backend.execution.server_queries import ServerQuery
 from appwrite_orm_django.backend.values import (
+    MOMENTS,
     ROW_ID,
     BooleanCodec,
     Codec,
@@ -48,14 +51,16 @@ from appwrite_orm_django.backend.values import (
 from appwrite_orm_django.cache.keys import KeySpace, fold
 from appwrite_orm_django.cache.writes import RowValues
 from appwrite_orm_django.client import operators, queries, rows
+from appwrite_orm_django.client.errors import RowConflict
 from appwrite_orm_django.engines import collation
 from appwrite_orm_django.schema.columns import column_for
 from appwrite_orm_django.schema.errors import UnsupportedModel
 
 if TYPE_CHECKING:
-    from appwrite_orm_django.backend.commands import Command, Condition
+    from appwrite_orm_django.backend.commands import Command, Condition, NewRow
     from appwrite_orm_django.backend.connection import Connection
-    from appwrite_orm_django.cache.service import Pinned
+    from appwrite_orm_django.backend.transactions.log import Operation
+    from appwrite_orm_django.cache.service import Pinned, Write
     from appwrite_orm_django.client.references import TableRef
 
 ATTRIBUTE = "appwrite_cache_by"
@@ -68,6 +73,7 @@ _MOST_NEW_VALUES = 200
 _UPDATED_AT = "$updatedAt"
 
 Canonical: TypeAlias = Callable[[Any], str]
+T = TypeVar("T")
 
 
 def _text(wire: Any) -> str:
@@ -280,20 +286,232 @@ def _fewest(columns: Columns, condition: Condition) -> tuple[str, list[str]] | N
 
 
 @dataclass(slots=True)
-class RowBefore:
-    """The ``$updatedAt`` of a row that was read before its write; None if none was read."""
+class _Rows:
+    """
+    The rows of one table that a write changes.
 
-    version: str | None = None
+    Attributes:
+        new: the keys of the tokens of the values that the rows may have afterwards.
+        claimed: the ids of the rows by folded id, except those that nobody else can know.
+        old: those of ``claimed`` that may exist before the write.
+        has_increments: whether rows are incremented.
+    """
+
+    table: TableRef
+    columns: Columns
+    new: dict[str, None] = field(default_factory=dict)
+    claimed: dict[str, str] = field(default_factory=dict)
+    old: dict[str, str] = field(default_factory=dict)
+    has_increments: bool = False
 
 
-def values_of(keys: KeySpace, table: str, row: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Return the keys of the tokens of a row's values; None if one cannot be told."""
-    return _values(keys, table, _tables().get(fold(table), {}), row, changes=False)
+class Values:
+    """
+    The values of the rows that a write changes, in the tables for which they are known.
+
+    Pass ``of_tables`` to the cache when the write is announced, and set ``notice``. Then read the
+    rows that ``wanted`` names, and pass them to ``know``.
+
+    Attributes:
+        notice: the announcement of the write.
+    """
+
+    notice: Write
+
+    def __init__(self, connection: Connection, tables: Iterable[_Rows]) -> None:
+        self._connection = connection
+        self._keys = connection.cache.core.keys
+        self._tables = {fold(one.table.table): one for one in tables}
+
+    @property
+    def of_tables(self) -> dict[str, RowValues]:
+        return {
+            name: RowValues(tuple(one.new), tuple(one.claimed.values()), not one.old)
+            for name, one in self._tables.items()
+        }
+
+    def wanted(self) -> dict[TableRef, tuple[str, ...]]:
+        """Return the ids of the rows whose values are to be told to ``know``."""
+        return {
+            one.table: tuple(one.old.values()) for one in self._tables.values() if self._wants(one)
+        }
+
+    def _wants(self, one: _Rows) -> bool:
+        return bool(one.old) and self.notice.wants(one.table.table)
+
+    def know(
+        self, found: Mapping[tuple[TableRef, str], Mapping[str, Any]], *, may_be_late: bool = False
+    ) -> None:
+        """
+        Announce the values that the rows have.
+
+        Args:
+            found: the rows by table and folded id. The values of a table are not known if a row is
+                missing.
+            may_be_late: whether increments are not checked against the row that was read.
+        """
+        old = {
+            one.table.table: None
+            if may_be_late and one.has_increments
+            else self._of_rows(one, [found.get((one.table, row_id)) for row_id in one.old])
+            for one in self._tables.values()
+            if self._wants(one)
+        }
+        if old:
+            self.notice.know(old)
+
+    def _of_rows(
+        self, one: _Rows, rows: Iterable[Mapping[str, Any] | None]
+    ) -> tuple[str, ...] | None:
+        found: dict[str, None] = {}
+        for row in rows:
+            keys = None if row is None else self._of_row(one, row)
+            if keys is None:
+                return None
+            found.update(dict.fromkeys(keys))
+        return tuple(found)
+
+    def _of_row(self, one: _Rows, row: Mapping[str, Any]) -> tuple[str, ...] | None:
+        return _values(self._keys, one.table.table, one.columns, row, changes=False)
+
+    def read(self) -> dict[tuple[TableRef, str], Mapping[str, Any]]:
+        """Read the rows that ``know`` wants, one request per table; those that can be read."""
+        found = {}
+        for table, row_ids in self.wanted().items():
+            # A list: the server keeps single rows in a cache of its own.
+            wanted = [
+                queries.equal(ROW_ID, *row_ids),
+                queries.select([ROW_ID, _UPDATED_AT, *self._tables[fold(table.table)].columns]),
+                queries.limit(len(row_ids)),
+            ]
+            # A user may be unable to see a row.
+            with suppress(DatabaseError):
+                for row in rows.list_rows(self._connection.transport, table, wanted)["rows"]:
+                    found[table, row[ROW_ID].lower()] = row
+        return found
+
+    def write_one(self, send: Callable[[str | None], T], *, adds: bool) -> T:
+        """
+        Write the only row if it is as it was read, or else with its values unknown to the cache.
+
+        The cache does not see other clients, and may have lost the traces of our own. The server has
+        no condition for increments, but their answer shows the whole row (``note_answer``). Without
+        an answer, the row may have had any value.
+
+        Args:
+            send: sends the write, on condition that the row was not changed after the given
+                ``$updatedAt``.
+            adds: whether it is an increment.
+        """
+        found = self.read()
+        self.know(found)
+        try:
+            known = (row for (table, _), row in found.items() if self.notice.knows(table.table))
+            return send(None if adds else next((row[_UPDATED_AT] for row in known), None))
+        except RowConflict:
+            self.notice.doubt()
+            return send(None)
+        except Exception as error:
+            if adds and not self._connection.cache.is_definite(error):
+                self._note_unknown()
+            raise
+
+    def note_answer(self, row: Mapping[str, Any] | None) -> None:
+        """Add the values that the only row of the write has, as the answer shows it."""
+        for one in self._tables.values():
+            found = () if row is None else self._of_row(one, row)
+            if found is not None:
+                self.notice.note_values(found)
+            elif one.has_increments:
+                self._note_unknown()
+
+    def _note_unknown(self) -> None:
+        """Record that the rows may have had any value."""
+        for one in self._tables.values():
+            self.notice.note_unknown(one.table.table)
+
+
+def of_command(connection: Connection, command: Command) -> Values | None:
+    """Return the values of the rows of a write outside a block; None if they are unknown."""
+    table = command.tables[0]
+    columns = _tables().get(fold(table.table))
+    if columns is None:
+        return None
+    one = _Rows(table, columns)
+    if isinstance(command, CreateRows):
+        is_known = all(_add_creation(connection, one, row) for row in command.rows)
+    elif isinstance(command, UpdateRow):
+        # Text that looks like an operator takes two requests.
+        is_known = not operators.text_in_two_writes(command.data)[1] and _add_new(
+            connection, one, command.data
+        )
+    elif isinstance(command, IncrementColumn):
+        # Where increments are made in a transaction, no answer shows the row.
+        is_known = command.column not in columns and not connection.engine.race_is_server_error
+        one.has_increments = True
+    else:
+        is_known = isinstance(command, DeleteRows) and command.row_id is not None
+    if not isinstance(command, CreateRows):
+        for row_id in command.row_ids or ():
+            one.claimed[row_id.lower()] = one.old[row_id.lower()] = row_id
+    return Values(connection, [one]) if is_known and len(one.new) <= _MOST_NEW_VALUES else None
+
+
+def _add_creation(connection: Connection, one: _Rows, row: NewRow) -> bool:
+    if not row.id_is_ours:
+        # It may be the id of a row that is just being deleted.
+        one.claimed[row.row_id.lower()] = row.row_id
+    return _add_new(connection, one, row.data)
+
+
+def _add_new(connection: Connection, one: _Rows, data: Mapping[str, Any]) -> bool:
+    """Add the values that a write gives to a row; return whether they can be told."""
+    keys = connection.cache.core.keys
+    found = _values(keys, one.table.table, one.columns, data, changes=True)
+    one.new.update(dict.fromkeys(found or ()))
+    return found is not None
+
+
+def of_block(connection: Connection, log: Iterable[Operation]) -> Values:
+    """Return the values of the rows that a block changes, in the tables for which they are known."""
+    tables = _tables()
+    known: dict[str, _Rows] = {}
+    unknown: set[str] = set()
+    for operation in log if tables else ():
+        name = fold(operation.table.table)
+        columns = tables.get(name)
+        if columns is None or name in unknown:
+            continue
+        one = known.setdefault(name, _Rows(operation.table, columns))
+        if not _add_operation(connection, one, operation) or len(one.new) > _MOST_NEW_VALUES:
+            unknown.add(name)
+    return Values(connection, [one for name, one in known.items() if name not in unknown])
+
+
+def _add_operation(connection: Connection, one: _Rows, operation: Operation) -> bool:
+    """Add a change of a block; return whether the values of its row can be told."""
+    row_id = operation.row_id.lower()
+    if operation.action != "create" and row_id not in one.claimed:
+        one.old[row_id] = operation.row_id
+    one.claimed[row_id] = operation.row_id
+    if operation.action == "increment":
+        one.has_increments = True
+        return not one.columns.keys() & operation.data.keys()
+    # Moments are written after the commit, whatever has become of the row by then.
+    if any(operation.data.get(key) is not None for key in MOMENTS):
+        return False
+    return operation.action == "delete" or _add_new(connection, one, operation.data)
 
 
 def _values(
     keys: KeySpace, table: str, columns: Columns, row: Mapping[str, Any], *, changes: bool
 ) -> tuple[str, ...] | None:
+    """
+    Return the keys of the tokens of a row's values; None if one cannot be told.
+
+    Args:
+        changes: whether ``row`` has only the columns that a write changes.
+    """
     found: dict[str, None] = {}
     for column in columns.values():
         if column.key not in row and not changes:
@@ -308,73 +526,3 @@ def _values(
             except (TypeError, ValueError):
                 return None
     return tuple(found)
-
-
-def row_values(connection: Connection, command: Command, before: RowBefore) -> RowValues | None:
-    """
-    Return what the cache has to know of the values of a write's rows; None if that is unknown.
-
-    Args:
-        before: gets the version of the row that is read.
-    """
-    table = command.tables[0].table
-    columns = _tables().get(fold(table))
-    if columns is None:
-        return None
-    keys = connection.cache.core.keys
-    if isinstance(command, CreateRows):
-        return _of_new_rows(keys, table, columns, command)
-    new: tuple[str, ...] | None = ()
-    if isinstance(command, UpdateRow):
-        # Text that looks like an operator takes two requests.
-        is_one = not operators.text_in_two_writes(command.data)[1]
-        new = _values(keys, table, columns, command.data, changes=True) if is_one else None
-    elif not isinstance(command, DeleteRows):
-        return None
-    row_id = command.row_id
-    if new is None or row_id is None:
-        return None
-
-    def read() -> Sequence[str] | None:
-        row = _read(connection, command.tables[0], row_id, columns)
-        old = None if row is None else _values(keys, table, columns, row, changes=False)
-        if row is not None and old is not None:
-            before.version = row.get(_UPDATED_AT)
-        return old
-
-    return RowValues(new, read)
-
-
-def _of_new_rows(
-    keys: KeySpace, table: str, columns: Columns, command: CreateRows
-) -> RowValues | None:
-    are_ours = all(row.id_is_ours for row in command.rows)
-    if not are_ours and len(command.rows) > 1:
-        return None  # each may be the id of a row that is just being deleted
-    found: dict[str, None] = {}
-    for row in command.rows:
-        new = _values(keys, table, columns, row.data, changes=True)
-        if new is None:
-            return None
-        found.update(dict.fromkeys(new))
-    if len(found) > _MOST_NEW_VALUES:
-        return None
-    # A row can only be created if there is none, which has no values.
-    return RowValues(tuple(found), None if are_ours else tuple)
-
-
-def _read(
-    connection: Connection, table: TableRef, row_id: str, columns: Iterable[str]
-) -> Mapping[str, Any] | None:
-    # A list: the server keeps single rows in a cache of its own.
-    wanted = [
-        queries.equal(ROW_ID, row_id),
-        queries.select([ROW_ID, _UPDATED_AT, *columns]),
-        queries.limit(1),
-    ]
-    try:
-        found = rows.list_rows(connection.transport, table, wanted)["rows"]
-    except DatabaseError:
-        return None
-    # A user may be unable to see the row.
-    return found[0] if found else None

@@ -219,7 +219,7 @@ def _described(column: Column, name: str, *, is_relation: bool) -> FieldInfo:
         size,
         options.get("max_digits"),
         options.get("decimal_places"),
-        not column.required and (column.default is None or field is None or field.null),
+        not column.required and column.default is None,  # which replaces every null
         None if default is None else literal(default),
         None,
         kind,

@@ -29,7 +29,6 @@ from appwrite_orm_django.schema.altered_models import (
     with_target,
 )
 from appwrite_orm_django.schema.definitions import RowIds
-from appwrite_orm_django.schema.encodings import id_encoding_of
 from appwrite_orm_django.schema.from_models import (
     keys_with_columns,
     missing_keys,
@@ -232,13 +231,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
         if old.primary_key != new.primary_key:
             self._refuse_other_key(before, after)
         loses_column = is_row_id(new) and not is_row_id(old)
+        table = self._tables.described(after)
         if loses_column and (live := self._tables.live(model._meta.db_table)) is not None:
             key = self._tables.with_encodings(live).column(column_key(old))
-            if key is not None and not self.collect_sql:
-                ref = self.connection.table_ref(live.id)
-                ids = RowIds(id_encoding_of(after)).column
+            if key is not None and table.id_encoding is not None and not self.collect_sql:
+                ref, ids = self.connection.table_ref(live.id), RowIds(table.id_encoding).column
                 refuse_keys_unlike_ids(self.connection.transport, ref, key, ids)
-        table = self._tables.described(after)
         renames = {}
         if not (is_row_id(old) or is_row_id(new)) and column_key(old) != column_key(new):
             renames = {(table.id, column_key(new)): column_key(old)}

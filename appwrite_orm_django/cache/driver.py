@@ -26,7 +26,6 @@ from .operations import (
     Mint,
     Operation,
     Pause,
-    ReadRow,
     Release,
 )
 
@@ -70,8 +69,7 @@ def drive(
     Run a generator to its end and return its result; raise only what ``load`` raises.
 
     Args:
-        load: reads from Appwrite; required if the generator may yield ``Load`` or ``ReadRow``. For
-            the latter it must not raise.
+        load: reads from Appwrite; required if the generator may yield ``Load``.
         first: a look that answers the first operation.
     """
     run = _Run(core, first)
@@ -101,9 +99,6 @@ def drive(
                 except Exception as exc:  # noqa: BLE001 - raised above
                     run.end()  # those who wait load by themselves
                     failure, answer = exc, LoadFailed
-            elif type(operation) is ReadRow:
-                assert load is not None  # noqa: S101 - only the write of a row reads it
-                answer = load()
             elif type(operation) is Join:
                 flight, answer = run.join(operation)
                 if flight is not None:
@@ -143,21 +138,21 @@ class _Run:
         self._look = look(self._core, operation.keys, operation.tokens)
         return self._look.found
 
-    def write(self, operation: Operation) -> bool | None:
+    def write(self, operation: Operation) -> bool | set[str] | None:
         store = self._core.store
         if isinstance(operation, Fill):
             return store.fill(operation.items, operation.timeout)
         if isinstance(operation, Bump):
             return store.bump(operation.tokens, operation.timeout, urgent=operation.urgent)
         if isinstance(operation, Claim):
-            return store.claim(operation.key, operation.token, operation.life_s)
+            return store.claim(operation.locks, operation.life_s)
         if isinstance(operation, Mint):
             return store.mint(operation, self._look.minted if self._look else 0)
         if isinstance(operation, Release):
             store.release(operation.key)
             return True
         if isinstance(operation, Drop):
-            store.drop(operation.key)
+            store.drop(operation.keys)
             return True
         assert isinstance(operation, Lease)  # noqa: S101
         return store.lease(operation.key, operation.life_s)

@@ -75,29 +75,20 @@ class Release(NamedTuple):
 
 
 class Drop(NamedTuple):
-    """Delete an entry that no later one will replace."""
+    """Delete an entry that no later one will replace, or locks."""
 
-    key: str
+    keys: tuple[str, ...]
 
 
 class Claim(NamedTuple):
     """
-    Claim a lock by one atomic ``add`` of this token.
+    Claim locks by one atomic ``add`` of its token each.
 
-    The answer is True only if the lock was free and is known to be stored.
+    The answer holds the keys of those that were free and are known to be stored.
     """
 
-    key: str
-    token: int
+    locks: Mapping[str, int]
     life_s: float
-
-
-class ReadRow(NamedTuple):
-    """
-    Read the row that is about to be written from Appwrite.
-
-    The answer holds the keys of the tokens of its values, or is None if they cannot be known.
-    """
 
 
 class Pause(NamedTuple):
@@ -147,5 +138,5 @@ class Loaded(NamedTuple):
 
 
 Operation: TypeAlias = (
-    GetMany | Bump | Mint | Fill | Lease | Release | Drop | Claim | ReadRow | Pause | Join | Load
+    GetMany | Bump | Mint | Fill | Lease | Release | Drop | Claim | Pause | Join | Load
 )

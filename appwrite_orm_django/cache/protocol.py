@@ -46,7 +46,6 @@ from .operations import (
     Mint,
     Operation,
     Pause,
-    ReadRow,
     Release,
 )
 
@@ -159,7 +158,7 @@ class ValueKeys(NamedTuple):
     """
     The keys by which a write of a table with tokens of values finds out who else writes.
 
-    ``lock`` is that of the row, or of the whole table for a write of any rows; ``contended`` is its
+    ``lock`` is that of a row, or of the whole table for a write of any rows; ``contended`` is its
     flag. The others are those of the table: its lock and flag, and the mark that changes when a
     write of any rows begins. ``unknown`` is the key of the token of unknown values.
     """
@@ -171,22 +170,33 @@ class ValueKeys(NamedTuple):
     begun: str
     unknown: str
 
+    @property
+    def is_of_row(self) -> bool:
+        return self.lock != self.table_lock
+
 
 class Claimed(NamedTuple):
     """
-    A write that was announced with ``begin_row`` or ``begin_rows``.
+    A write that was announced with ``claim``.
 
     ``stored``: whether the announcement is known to be stored. ``keys``: the tokens to change at
-    the end. ``token``: the lock's, 0 if it is not held. ``is_certain``: whether the values of the
-    row are known as long as nobody else turns out to have written it; ``begun`` is the table's mark
-    as it was then.
+    the end. ``locks``: the token of each lock, 0 if another writer holds it. ``undisturbed``: the
+    locks of rows that nobody else was writing, with the mark of their table as it was then.
+    ``known``: the tables whose rows have no other old values than those in ``keys``, as long as
+    nobody else turns out to have written them; each as the key of its token of unknown values.
     """
 
     stored: bool
     keys: tuple[str, ...]
-    token: int
-    is_certain: bool = False
-    begun: object = None
+    locks: Mapping[ValueKeys, int]
+    undisturbed: Mapping[ValueKeys, object] = {}
+    known: frozenset[str] = frozenset()
+
+    def with_keys(self, keys: Iterable[str]) -> "Claimed":
+        return self._replace(keys=tuple(dict.fromkeys((*self.keys, *keys))))
+
+    def __or__(self, other: "Claimed") -> "Claimed":
+        return self.with_keys(other.keys)._replace(locks={**self.locks, **other.locks})
 
 
 def random_token() -> int:
@@ -303,7 +313,7 @@ class Protocol:
         if not stored and lease:
             yield Release(lease)
         if not stored and entry is not None and options.fill:
-            yield Drop(plan.entry)
+            yield Drop((plan.entry,))
         return Reading("miss", "early" if early else "", loaded=loaded, stored=stored)
 
     def serve(self, plan: ReadPlan, found: Mapping[str, Any]) -> bytes | None:
@@ -468,110 +478,136 @@ class Protocol:
 
     # Writing rows of tables with tokens of values
 
-    def begin_row(self, at: ValueKeys, keys: Sequence[str]) -> Generator[Operation, Any, Claimed]:
+    def claim(
+        self, locks: Sequence[ValueKeys], keys: Sequence[str]
+    ) -> Generator[Operation, Any, Claimed]:
         """
-        Announce a write of one row, and find out which values the row has.
+        Announce a write of rows, or of any rows of a table, and claim their locks.
 
-        What was read is certain if nobody else can have written the row between then and the
-        request. So the writer claims the row before it reads, and looks for other writers then and
-        at the end (``end_row``). Otherwise it changes the token of unknown values as well.
+        The values that rows have are certain if nobody else can have written them between the
+        moment at which they are read and the write. So a writer claims each row before it reads it,
+        and looks for other writers then and at the end (``end``). Otherwise it changes the token of
+        unknown values as well. After this call, the values of the rows are read and told to
+        ``know``, before the request that writes.
+
+        Several writes of any rows at a time could hide each other from the writers of single rows,
+        so these take no values for certain for ``lock_ttl`` then.
 
         Args:
-            at: the keys of the locks of the row and its table.
-            keys: the keys of the tokens that change in any case: table, row, new values.
+            locks: of each row, or of each table of which any row may change.
+            keys: the keys of the tokens that change in any case: table, rows, new values. For a
+                table of which any row may change, one that all entries by value carry.
         """
         token = self.new_token()
-        is_holder = yield Claim(at.lock, token, self.lock_ttl)
-        if not is_holder:
-            keys = (*keys, at.unknown)
-        claimed = Claimed(False, tuple(keys), token if is_holder else 0)
-        claimed = claimed._replace(stored=(yield from self._mark(at, claimed)))
-        undisturbed, begun = (
-            (yield from self._undisturbed(at, token)) if is_holder else (False, None)
-        )
-        old = (yield ReadRow()) if undisturbed else None
-        more = [at.unknown] if old is None else [key for key in old if key not in keys]
-        more = [key for key in dict.fromkeys(more) if key not in keys]
-        stored = not more or (yield from self.begin(more))
-        return claimed._replace(
-            stored=claimed.stored and stored,
-            keys=(*keys, *more),
-            is_certain=old is not None,
-            begun=begun,
-        )
+        got = yield Claim({one.lock: token for one in locks}, self.lock_ttl)
+        held = {one: token if one.lock in got else 0 for one in locks}
+        taken = [one.unknown for one in locks if one.is_of_row and not held[one]]
+        claimed = Claimed(False, (), held).with_keys((*keys, *taken))
+        stored = yield from self._mark(claimed)
+        undisturbed = yield from self._undisturbed(claimed)
+        disturbed = [
+            one.unknown
+            for one in locks
+            if one.is_of_row and one not in undisturbed and one.unknown not in claimed.keys
+        ]
+        if disturbed:
+            claimed = claimed.with_keys(disturbed)
+            stored &= yield from self.begin(disturbed)
+        return claimed._replace(stored=stored, undisturbed=undisturbed)
 
-    def _undisturbed(
-        self, at: ValueKeys, token: int
-    ) -> Generator[Operation, Any, tuple[bool, object]]:
-        """Return whether no other writer may be at work on the row, and the mark of the table."""
-        found = (yield GetMany(at)) or {}
-        others = (at.contended, at.table_lock, at.table_contended)
-        return found.get(at.lock) == token and not any(map(found.get, others)), found.get(at.begun)
-
-    def end_row(
-        self, at: ValueKeys, claimed: Claimed, *, ambiguous: bool
-    ) -> Generator[Operation, Any, bool]:
+    def know(
+        self, claimed: Claimed, old: Mapping[str, Sequence[str] | None]
+    ) -> Generator[Operation, Any, Claimed]:
         """
-        Record the end of a write begun with ``begin_row``, as ``settle`` or ``leave_open`` does.
-
-        If another writer may have written the row as well, the token of unknown values changes,
-        too.
-        """
-        keys = claimed.keys
-        if claimed.is_certain:
-            now = yield from self._undisturbed(at, claimed.token)
-            if now != (True, claimed.begun):
-                keys = (*keys, at.unknown)
-        return (yield from (self.leave_open if ambiguous else self.settle)(keys))
-
-    def begin_rows(self, at: ValueKeys, keys: Sequence[str]) -> Generator[Operation, Any, Claimed]:
-        """
-        Announce a write of any rows of a table.
-
-        Several such writes at a time could hide each other from the writers of single rows, so
-        these take no values for certain for ``lock_ttl`` then.
+        Announce the values that the rows have; call it after they were read.
 
         Args:
-            at: the keys of the lock of the table.
-            keys: the keys of the tokens that change. They include one that all entries by value
-                carry.
+            old: the keys of the tokens of the old values, by the key of the token of unknown values
+                of their table. None if they cannot be known.
         """
-        token = self.new_token()
-        is_holder = yield Claim(at.lock, token, self.lock_ttl)
-        claimed = Claimed(False, tuple(keys), token if is_holder else 0)
-        return claimed._replace(stored=(yield from self._mark(at, claimed)))
+        sure = {table: keys for table, keys in old.items() if table not in claimed.keys}
+        more = claimed.with_keys(
+            key for table, keys in sure.items() for key in ((table,) if keys is None else keys)
+        )
+        new = more.keys[len(claimed.keys) :]
+        stored = not new or (yield from self.begin(new))
+        known = [table for table, keys in sure.items() if keys is not None]
+        return more._replace(stored=claimed.stored and stored, known=claimed.known.union(known))
 
-    def _mark(
-        self, at: ValueKeys, claimed: Claimed, **others: int
-    ) -> Generator[Operation, Any, bool]:
+    def _undisturbed(self, claimed: Claimed) -> Generator[Operation, Any, dict[ValueKeys, object]]:
+        """
+        Return the locks of rows that no other writer may be writing, with the marks of their tables.
+
+        Tables whose token of unknown values changes anyway are left out.
+        """
+        asked = [
+            one
+            for one, token in claimed.locks.items()
+            if token and one.is_of_row and one.unknown not in claimed.keys
+        ]
+        if not asked:
+            return {}
+        found = (yield GetMany(tuple(dict.fromkeys(key for one in asked for key in one)))) or {}
+        return {
+            one: found.get(one.begun)
+            for one in asked
+            if found.get(one.lock) == claimed.locks[one]
+            and not any(map(found.get, (one.contended, one.table_lock, one.table_contended)))
+        }
+
+    def end(self, claimed: Claimed, *, ambiguous: bool) -> Generator[Operation, Any, bool]:
+        """
+        Record the end of a write begun with ``claim``, as ``settle`` or ``leave_open`` does.
+
+        If another writer may have written a row as well, or the values of a row were never known,
+        the token of unknown values of its table changes, too. A write that was refused before its
+        old values were looked for needs only ``settle``.
+        """
+        now = yield from self._undisturbed(claimed)
+        claimed = claimed.with_keys(
+            one.unknown
+            for one in claimed.locks
+            if one.is_of_row
+            and not (
+                one.unknown in claimed.known
+                and one in claimed.undisturbed
+                and (one, claimed.undisturbed[one]) in now.items()
+            )
+        )
+        return (yield from (self.leave_open if ambiguous else self.settle)(claimed.keys))
+
+    def _mark(self, claimed: Claimed, **others: int) -> Generator[Operation, Any, bool]:
         marks = {key: -self.new_token() for key in claimed.keys}
-        if not claimed.token:
-            # The holder of the lock must see this before the request is sent, and so must any
-            # later one as long as the request may be in flight.
-            marks[at.contended] = self.new_token()
-        if at.lock == at.table_lock:
-            marks[at.begun] = self.new_token()
+        for at, token in claimed.locks.items():
+            if not token:
+                # The holder of the lock must see this before the request is sent, and so must any
+                # later one as long as the request may be in flight.
+                marks[at.contended] = self.new_token()
+            if not at.is_of_row:
+                marks[at.begun] = self.new_token()
         stored: bool = yield Bump(marks | others, self.lock_ttl)
         return stored
 
-    def hold(self, at: ValueKeys, claimed: Claimed) -> Generator[Operation, Any, bool]:
-        """Announce that a write continues, as ``begin`` does, and keep its lock."""
-        lock = {at.lock: claimed.token} if claimed.token else {}
-        return (yield from self._mark(at, claimed, **lock))
+    def hold(self, claimed: Claimed) -> Generator[Operation, Any, bool]:
+        """Announce that a write continues, as ``begin`` does, and keep its locks."""
+        locks = {at.lock: token for at, token in claimed.locks.items() if token}
+        return (yield from self._mark(claimed, **locks))
 
-    def doubt(self, at: ValueKeys, claimed: Claimed) -> Generator[Operation, Any, Claimed]:
-        """Announce that the values of the row are not certain after all; it was not written."""
-        stored = yield from self.begin((at.unknown,))
-        keys = tuple(dict.fromkeys((*claimed.keys, at.unknown)))
-        return claimed._replace(stored=stored, keys=keys, is_certain=False)
+    def doubt(self, claimed: Claimed) -> Generator[Operation, Any, Claimed]:
+        """Announce that the values of the rows are not certain after all; nothing was written."""
+        unknown = dict.fromkeys(at.unknown for at in claimed.locks)
+        stored = yield from self.begin(unknown)
+        return claimed.with_keys(unknown)._replace(stored=stored, known=frozenset())
 
-    def release(self, at: ValueKeys) -> Generator[Operation, Any, None]:
+    def release(self, claimed: Claimed) -> Generator[Operation, Any, None]:
         """
-        Release a lock that is held; call it only while ``is_due`` is False for its age.
+        Release the locks that are held; call it only while ``is_due`` is False for their age.
 
-        Later it may have expired, and be another writer's.
+        Later they may have expired, and be another writer's.
         """
-        yield Drop(at.lock)
+        held = tuple(at.lock for at, token in claimed.locks.items() if token)
+        if held:
+            yield Drop(held)
 
     # By hand
 

@@ -268,18 +268,22 @@ class RedisCommands:
 
     def add(self, key: str, number: int, timeout: float) -> bool:
         """Store a number if the key is absent, atomically; return whether it was stored."""
-        ttl = b"%d" % (timeout * 1000)
+        return bool(self.add_many({key: number}, timeout))
 
-        def build(identity: int) -> bytes:
-            value = b"%d" % translated(number, identity)
-            return b"*6\r\n$3\r\nSET\r\n%b%b$2\r\nNX\r\n$2\r\nPX\r\n%b" % (
-                self._name(key),
-                bulk(value),
-                bulk(ttl),
-            )
+    def add_many(self, numbers: Mapping[str, int], timeout: float) -> set[str]:
+        """Store each number whose key is absent, atomically; return the keys of those stored."""
+        ttl = bulk(b"%d" % (timeout * 1000))
+        replies = self._write(
+            [(key, partial(self._add, key, number, ttl)) for key, number in numbers.items()]
+        )
+        return {key for key, reply in zip(numbers, replies, strict=True) if reply is not None}
 
-        (reply,) = self._write([(key, build)])
-        return reply is not None
+    def _add(self, key: str, number: int, ttl: bytes, identity: int) -> bytes:
+        return b"*6\r\n$3\r\nSET\r\n%b%b$2\r\nNX\r\n$2\r\nPX\r\n%b" % (
+            self._name(key),
+            bulk(b"%d" % translated(number, identity)),
+            ttl,
+        )
 
     def set_many(
         self, items: Mapping[str, int | bytes], timeout: float, *, waits: bool = True
@@ -358,12 +362,8 @@ class RedisCommands:
 
     def _adds(self, keys: Sequence[str]) -> bytes:
         ttl = bulk(b"%d" % ((self._owner.token_ttl or 0) * 1000))
-        return b"".join(
-            b"*6\r\n$3\r\nSET\r\n%b%b$2\r\nNX\r\n$2\r\nPX\r\n%b"
-            # Random, so in terms of any identity.
-            % (self._name(key), bulk(b"%d" % self._owner.new_token()), ttl)
-            for key in keys
-        )
+        # Random, so in terms of any identity.
+        return b"".join(self._add(key, self._owner.new_token(), ttl, 0) for key in keys)
 
     def _mget(self, keys: Sequence[str]) -> bytes:
         names = self._memory.names

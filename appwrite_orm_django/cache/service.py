@@ -13,7 +13,7 @@ share the state of the process through a ``Core``. A backend calls::
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar, cast
 
@@ -350,7 +350,7 @@ class QueryCache:
         sender: Any = None,
         staged: bool = True,
         source: Source = "write",
-        values: RowValues | None = None,
+        values: Mapping[str, RowValues] | None = None,
     ) -> Write:
         """
         Return a context manager that announces a write; make the requests of the write inside it.
@@ -366,8 +366,8 @@ class QueryCache:
             sender: the model class, for ``rows_changed``.
             staged: False for a write that takes effect at once even inside ``atomic``.
             source: the source of the write.
-            values: the values of the rows, if their tables have tokens of values and nothing else
-                is written. Without them everything read by value is invalidated.
+            values: the values of the rows, by folded table. In a table that has tokens of values
+                and is missing here, everything read by value is invalidated.
 
         Raises:
             IntentNotStored: with ``STRICT_WRITES``, on entering; nothing has been sent.
@@ -482,21 +482,25 @@ class QueryCache:
             self._dirty = {}
             self._unannounced = []
 
-    def committing(self) -> Write:
+    def committing(self, values: Mapping[str, RowValues] | None = None) -> Write:
         """
         Return a context manager that announces the commit of all writes since ``enter_atomic``.
 
         Make the request that commits inside it. It costs nothing if nothing was written. It raises
         what ``write`` raises.
+
+        Args:
+            values: as in ``write``. Of these tables, only the rows named there are written.
         """
-        tables = [table for table, rows in self._dirty.items() if rows is None]
-        rows = [
-            (table, row)
-            for table, known in self._dirty.items()
-            if known is not None
-            for row in known
-        ]
-        write = self.write(tables, rows, staged=False)
+        known = values or {}
+        rows_of: dict[str, Iterable[str]] = {
+            table: known[table].rows if rows is None else rows
+            for table, rows in self._dirty.items()
+            if rows is not None or table in known
+        }
+        tables = [table for table in self._dirty if table not in rows_of]
+        rows = [(table, row) for table, of_table in rows_of.items() for row in of_table]
+        write = self.write(tables, rows, staged=False, values=values)
         write.announces, self._unannounced = self._unannounced, []
         self._dirty = {}
         return write

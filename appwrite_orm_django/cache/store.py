@@ -427,30 +427,33 @@ class Store:
             self._fail(exc, started)
             return True
 
-    def claim(self, key: str, token: int, timeout: float) -> bool:
-        """Return True only if there was nothing under the key, and the token is now."""
+    def claim(self, locks: Mapping[str, int], timeout: float) -> set[str]:
+        """Add each token where there is nothing; return the keys under which it is now."""
         if self._breaker.is_open():
-            return False
+            return set()
         started = self._clock()
         try:
             cache = caches[self.alias]
-            return not _in_transaction(cache) and (
-                (self._redis.of(cache) or cache).add(key, token, timeout) is True
-            )
+            if _in_transaction(cache):
+                return set()
+            redis = self._redis.of(cache)
+            if redis is not None:
+                return redis.add_many(locks, timeout)
+            return {key for key, token in locks.items() if cache.add(key, token, timeout) is True}
         except _NO_FAULT:
-            return False
+            return set()
         except Exception as exc:  # noqa: BLE001
             self._fail(exc, started)
-            return False
+            return set()
 
     def release(self, key: str) -> None:
         """Tell those who wait for a lease that there will be no entry."""
         self.fill({key: GIVEN_UP}, _RELEASED_S)
 
-    def drop(self, key: str) -> None:
-        """Delete an entry."""
+    def drop(self, keys: Iterable[str]) -> None:
+        """Delete these keys."""
         if not self._breaker.is_open():
-            self._take_away((key,))
+            self._take_away(keys)
 
     def put(self, key: str, value: str, timeout: float) -> None:
         """Store a value that nothing depends on (statistics)."""

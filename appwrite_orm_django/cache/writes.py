@@ -23,15 +23,17 @@ Row: TypeAlias = tuple[str, str]
 
 class RowValues(NamedTuple):
     """
-    The values of the rows of a write, as keys of tokens (``KeySpace.value``).
+    The values of the rows of a write to one table, as keys of tokens (``KeySpace.value``).
 
-    ``new``: those that the rows may have afterwards. ``read``: reads the row, and returns those
-    that it has before the write, or None if they cannot be known; it must not raise. There must be
-    one row then. None if there are no such rows yet, nor can be.
+    ``new``: those that the rows may have afterwards. ``rows``: the ids of the rows, except those that
+    nobody else can know. ``are_new``: whether the write succeeds only if there are no such rows, so
+    that they have no values before. If not, ``Write.know`` must be called before the request that
+    writes.
     """
 
     new: tuple[str, ...]
-    read: Callable[[], Sequence[str] | None] | None
+    rows: tuple[str, ...] = ()
+    are_new: bool = False
 
 
 # How long a finished write tries to store its end. Then a strict write raises, and a lenient one
@@ -114,13 +116,14 @@ class Write:
     __slots__ = (
         "_begun_at",
         "_cache",
-        "_claims",
+        "_claimed",
         "_deferred",
+        "_locks",
+        "_new",
         "_operation",
         "_sender",
         "_staged",
         "_told",
-        "_values",
         "announces",
         "keys",
         "rows",
@@ -137,7 +140,7 @@ class Write:
         sender: Any,
         staged: bool,
         source: Source = "write",
-        values: RowValues | None = None,
+        values: Mapping[str, RowValues] | None = None,
     ) -> None:
         self._cache = cache
         self._operation = operation
@@ -151,19 +154,22 @@ class Write:
         self.rows = rows
         keys = cache.core.keys
         self.keys = keys.written(tables, rows)
-        self._values = values
-        self._claims: dict[ValueKeys, Claimed | None] = {}
-        if values is not None:
-            self.keys = (*self.keys, *values.new)
-            if values.read is not None:
-                self._claims[keys.values(*rows[0])] = None
-        else:
-            for table in self.all_tables:
-                if cache.has_values(table):
-                    at = keys.values(table)
-                    self._claims[at] = None
-                    if keys.rows(table) not in self.keys:
-                        self.keys = (*self.keys, at.unknown)
+        self._locks: list[ValueKeys] = []
+        self._claimed: Claimed | None = None
+        # The tables of which only new rows are written, as ``Protocol.know`` takes them.
+        self._new: dict[str, Sequence[str]] = {}
+        for table in filter(cache.has_values, self.all_tables):
+            known = (values or {}).get(fold(table))
+            at = keys.values(table)
+            if known is not None:
+                self.keys = (*self.keys, *known.new)
+                self._locks += [keys.values(table, row) for row in known.rows]
+                if known.are_new:
+                    self._new[at.unknown] = ()
+            else:
+                self._locks.append(at)
+                if keys.rows(table) not in self.keys:
+                    self.keys = (*self.keys, at.unknown)
         self.announces: list[Write] = []
 
     @property
@@ -217,56 +223,76 @@ class Write:
 
     def _announced(self, *, again: bool) -> bool:
         """Announce the write, with its locks where tables have tokens of values."""
-        core, values = self._cache.core, self._values
-        if not self._claims:
-            return bool(drive(core, core.protocol.begin(self.keys)))
-        told = True
-        for at, known in self._claims.items():
-            if again and known is not None:
-                told &= drive(core, core.protocol.hold(at, known))
-                continue
-            if values is not None:
-                claimed = drive(core, core.protocol.begin_row(at, self.keys), values.read)
-                self.keys = claimed.keys
-            else:
-                claimed = drive(core, core.protocol.begin_rows(at, self.keys))
-            self._claims[at] = claimed
-            told &= claimed.stored
-        return told
+        core, protocol = self._cache.core, self._cache.core.protocol
+        if not self._locks:
+            return bool(drive(core, protocol.begin(self.keys)))
+        if again and self._claimed is not None:
+            return bool(drive(core, protocol.hold(self._claimed.with_keys(self.keys))))
+        self._take(drive(core, protocol.claim(self._locks, self.keys)))
+        if self._new:
+            self._take(drive(core, protocol.know(self.claimed, self._new)))
+        return self.claimed.stored
+
+    def _take(self, claimed: Claimed) -> None:
+        self._claimed, self.keys = claimed, claimed.keys
 
     @property
-    def claims(self) -> Mapping[ValueKeys, Claimed | None]:
+    def claimed(self) -> Claimed:
         """The locks of tables with tokens of values, as far as they have been asked for."""
-        return self._claims
+        return self._claimed or Claimed(False, self.keys, {})
 
-    def continues(self, claims: Mapping[ValueKeys, Claimed | None], begun_at: float) -> None:
+    def continues(self, claimed: Claimed | None, begun_at: float) -> None:
         """Take over the locks that another write has asked for."""
-        self._claims.update((at, claims.get(at)) for at in self._claims)
-        self._begun_at = begun_at
+        self._claimed, self._begun_at = claimed, begun_at
 
-    @property
-    def is_certain(self) -> bool:
-        """Whether the values of the row are known, as long as no other client writes it."""
-        return any(claimed is not None and claimed.is_certain for claimed in self._claims.values())
+    def wants(self, table: str) -> bool:
+        """Return whether the values that the rows of a table have are to be told to ``know``."""
+        unknown = self._cache.core.keys.unknown(table)
+        return unknown not in self.keys and any(
+            at.is_of_row and at.unknown == unknown for at in self.claimed.undisturbed
+        )
 
-    def doubt(self) -> None:
+    def knows(self, table: str) -> bool:
+        """Return whether the values of the rows are known, as long as no other client writes them."""
+        return self._cache.core.keys.unknown(table) in self.claimed.known
+
+    def know(self, old: Mapping[str, Sequence[str] | None]) -> None:
         """
-        Announce that the row is not as it was read; call it before another request.
+        Announce the values that rows have; call it after they were read, before the request.
+
+        Args:
+            old: the keys of the tokens of the values of all rows of a table, by table; None if they
+                cannot be known.
 
         Raises:
             IntentNotStored: as ``begin``.
         """
         core = self._cache.core
-        for at, claimed in self._claims.items():
-            if claimed is not None:
-                self._claims[at] = claimed = drive(core, core.protocol.doubt(at, claimed))
-                self.keys = claimed.keys
-                self._told = claimed.stored
+        by_key = {core.keys.unknown(table): keys for table, keys in old.items()}
+        self._take(drive(core, core.protocol.know(self.claimed.with_keys(self.keys), by_key)))
+        self._told = self.claimed.stored
         self._refuse_untold("not written")
 
+    def doubt(self) -> None:
+        """
+        Announce that rows are not as they were read; call it before another request.
+
+        Raises:
+            IntentNotStored: as ``begin``.
+        """
+        if self._claimed is not None:
+            core = self._cache.core
+            self._take(drive(core, core.protocol.doubt(self._claimed.with_keys(self.keys))))
+            self._told = self.claimed.stored
+            self._refuse_untold("not written")
+
     def note_values(self, keys: Sequence[str]) -> None:
-        """Add tokens of values that the row turns out to have; call it before the end."""
+        """Add tokens of values that a row turns out to have; call it before the end."""
         self.keys = tuple(dict.fromkeys((*self.keys, *keys)))
+
+    def note_unknown(self, table: str) -> None:
+        """Record that a row of the table may have had any value."""
+        self.note_values((self._cache.core.keys.unknown(table),))
 
     def keep_alive(self) -> None:
         """
@@ -302,7 +328,7 @@ class Write:
             _under_way.notices.remove(self)
         own_writes.note_write()
         if not self._deferred:
-            self.store_end(ambiguous=ambiguous)
+            self.store_end(ambiguous=ambiguous, refused=refused)
             cache.note_invalidated(self)
         elif cache.current_batch is not None and ambiguous:
             cache.current_batch.ambiguous = True
@@ -313,7 +339,7 @@ class Write:
             for write in (self, *self.announces):
                 write._send_rows_changed()
 
-    def store_end(self, *, ambiguous: bool) -> None:
+    def store_end(self, *, ambiguous: bool, refused: bool = False) -> None:
         cache = self._cache
         patience = (
             _STRICT_PATIENCE_S
@@ -323,10 +349,10 @@ class Write:
             else 0.0
         )
         gives_up_at = time.monotonic() + patience
-        while not drive(cache.core, self._end(ambiguous=ambiguous)):
+        while not drive(cache.core, self._end(ambiguous=ambiguous, refused=refused)):
             if time.monotonic() >= gives_up_at:
                 # Another client may have written the row by now.
-                cache.core.store.owe((*self.keys, *(at.unknown for at in self._claims)))
+                cache.core.store.owe((*self.keys, *(at.unknown for at in self._locks)))
                 break
             time.sleep(0.05)
         else:
@@ -341,20 +367,17 @@ class Write:
                 f"{cache.core.protocol.lock_ttl:g} s."
             )
 
-    def _end(self, *, ambiguous: bool) -> Generator[Operation, Any, bool]:
-        protocol = self._cache.core.protocol
-        for at, claimed in self._claims.items():
-            if claimed is not None and claimed.is_certain:
-                known = claimed._replace(keys=self.keys)
-                return protocol.end_row(at, known, ambiguous=ambiguous)
-        return (protocol.leave_open if ambiguous else protocol.settle)(self.keys)
+    def _end(self, *, ambiguous: bool, refused: bool) -> Generator[Operation, Any, bool]:
+        protocol, claimed = self._cache.core.protocol, self.claimed.with_keys(self.keys)
+        if refused and not claimed.known:
+            # It ended before its old values were looked for.
+            return protocol.settle(claimed.keys)
+        return protocol.end(claimed, ambiguous=ambiguous)
 
     def _release(self) -> None:
         core = self._cache.core
-        for at, claimed in self._claims.items():
-            is_held = claimed is not None and claimed.token
-            if is_held and not core.protocol.is_due(core.clock() - self._begun_at):
-                drive(core, core.protocol.release(at))
+        if not core.protocol.is_due(core.clock() - self._begun_at):
+            drive(core, core.protocol.release(self.claimed))
 
     def _send_rows_changed(self) -> None:
         if not self._operation or not signals.rows_changed.has_listeners(self._sender):
@@ -403,14 +426,14 @@ class Batch:
         self.tables: dict[str, None] = {}
         self.ambiguous = False
         self._begun_at = 0.0
-        self._claims: dict[ValueKeys, Claimed | None] = {}
+        self._claimed: Claimed | None = None
 
     def covers(self, write: Write) -> bool:
         new = [table for table in write.all_tables if fold(table) not in self.tables]
         if new:
             if not self.tables:
                 self._begun_at = self._cache.core.clock()
-            self._announce(self._write(new))
+            self._announce(Write(self._cache, tuple(new), (), "", None, staged=False))
             self.tables.update(dict.fromkeys(map(fold, new)))
         self.keep_alive()
         return True
@@ -439,9 +462,11 @@ class Batch:
         try:
             write.announce(again=again)
         finally:
-            self._claims.update(write.claims)
+            self._claimed = (
+                write.claimed if self._claimed is None else self._claimed | write.claimed
+            )
 
     def _write(self, tables: list[str]) -> Write:
         write = Write(self._cache, tuple(tables), (), "", None, staged=False)
-        write.continues(self._claims, self._begun_at)
+        write.continues(self._claimed, self._begun_at)
         return write

@@ -112,22 +112,20 @@ def read_element(field: models.Field[Any, Any], item: Any) -> Any:
     Raises:
         ValidationError: the element is of another type.
     """
-    is_of_another_type = (
-        (isinstance(item, (list, dict)) and not isinstance(field, models.JSONField))
-        or (
-            isinstance(item, float)
-            and isinstance(field, models.IntegerField)
-            and not item.is_integer()
-        )
-        or (isinstance(item, (int, float)) and isinstance(field, _WRITTEN_AS_TEXT))
+    invalid = ValidationError(
+        field.error_messages.get("invalid", _("Enter a valid value.")),
+        code="invalid",
+        params={"value": item},
     )
-    value = None if is_of_another_type else field.to_python(item)
-    if is_of_another_type or (isinstance(value, float) and not math.isfinite(value)):
-        raise ValidationError(
-            field.error_messages.get("invalid", _("Enter a valid value.")),
-            code="invalid",
-            params={"value": item},
-        )
+    if isinstance(item, (list, dict)) and not isinstance(field, models.JSONField):
+        raise invalid
+    if isinstance(item, float) and isinstance(field, models.IntegerField) and not item.is_integer():
+        raise invalid
+    if isinstance(item, (int, float)) and isinstance(field, _WRITTEN_AS_TEXT):
+        raise invalid
+    value = field.to_python(item)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise invalid
     return value
 
 

@@ -114,7 +114,6 @@ class ModelField:
             it has several columns; for a hidden column the name of its constraint.
         to: for a foreign key, the id of the other table and the name of the column there.
         max_length: the maximum length, if the column's type has no size.
-        null: whether the field of a column with a default may be null.
         table: the ``db_table`` of the model, with the row ids of a table whose id is another.
         covers: for a hidden column, the columns that are unique together; "" for an expression.
         position: the place among the fields of the model when it was recorded.
@@ -124,7 +123,6 @@ class ModelField:
     column: str = ""
     to: tuple[str, str] | None = None
     max_length: int | None = None
-    null: bool = False
     table: str = ""
     covers: tuple[str, ...] = ()
     position: int = field(default=0, compare=False)

@@ -547,11 +547,7 @@ def call_for(column: Column) -> _Call | None:
         )
     elif column.default is not None and column.type in _WITH_DB_DEFAULT:
         options["db_default"] = column.default
-    if not column.required and (
-        column.default is None
-        or (column.field is not None and column.field.null)
-        or "db_default" not in options
-    ):
+    elif not column.required:
         options |= {"null": True, "blank": True}
     if encoded:
         return _Call(name, options)

@@ -48,7 +48,6 @@ def model_field(field: Any, position: int, column: Column | None = None) -> Mode
         _column_of(field),
         target and (table_id(target.model._meta.db_table), _column_of(target)),
         element.max_length if column is not None and column.type in TEXT_TYPES else None,
-        column is not None and column.default is not None and field.null,
         position=position,
     )
 
@@ -79,7 +78,7 @@ def field_from_record(text: str) -> tuple[str, ModelField | None]:
     Return the key of a column, and its field; None if the record has none or none of a known form.
 
     >>> field_from_record('{"key":"id","type":"AutoField"}')
-    ('id', ModelField(type='AutoField', column='id', to=None, max_length=None, null=False, table='', covers=(), position=0))
+    ('id', ModelField(type='AutoField', column='id', to=None, max_length=None, table='', covers=(), position=0))
     """
     try:
         told = json.loads(text)

@@ -10,6 +10,7 @@ from benchmarks.hammer.orm import OrmStore
 from benchmarks.hammer.running import CHAOS, hammer
 from benchmarks.hammer.services import SERVICES, Given, Service
 from benchmarks.hammer.stores import DriverStore
+from benchmarks.hammer.values import read_values_on, write_values_on
 
 
 def main() -> None:
@@ -43,6 +44,11 @@ def main() -> None:
         type=float,
         default=0.05,
         help="seconds between two writes of a writer, on average",
+    )
+    parser.add_argument(
+        "--by-value",
+        action="store_true",
+        help="rows that move between lists of a table with appwrite_cache_by; the whole library",
     )
     parser.add_argument("--chaos", nargs="*", choices=CHAOS, default=CHAOS)
     parser.add_argument("--lenient", action="store_true", help="without STRICT_WRITES")
@@ -78,7 +84,15 @@ def _hammer(name: str, options: argparse.Namespace) -> bool:
         cache["REPLICAS"] = options.replicas
     service.start()
     try:
-        store: Any = OrmStore(service.caches, cache, deaf=options.deaf, database=service.database)
+        store: Any = OrmStore(
+            service.caches,
+            cache,
+            deaf=options.deaf,
+            database=service.database,
+            by_value=options.by_value,
+            hammers_values=options.by_value,
+        )
+        acts = {"read": read_values_on, "write": write_values_on} if options.by_value else {}
         if options.store == "driver":
             store = DriverStore(service.caches, cache, deaf=options.deaf, database=service.database)
         try:
@@ -94,12 +108,14 @@ def _hammer(name: str, options: argparse.Namespace) -> bool:
                 faults=service.faults,
                 threads=service.threads,
                 place=service.place,
+                **acts,
             )
         finally:
             store.stop()
     finally:
         service.stop()
     about = {"store": options.store, "cache": name, "strict": not options.lenient}
+    about |= {"by_value": True} if options.by_value else {}
     print(json.dumps({**about, **figures}), flush=True)
     bad = figures["old"] or figures["errors"] or figures["failed_writes"]
     return not bad and bool(figures["reads"])

@@ -25,6 +25,7 @@ class OrmStore:
             notices.
         database: the settings of Django's default database, for the cache backend that needs one.
         by_value: whether the table of ``benchmarks.hot_tables`` is cached by value.
+        hammers_values: whether it is that table that is hammered (``values``).
     """
 
     caches: dict[str, Any]
@@ -34,6 +35,7 @@ class OrmStore:
     deaf: bool = False
     database: dict[str, Any] = field(default_factory=lambda: sqlite(":memory:"))
     by_value: bool = False
+    hammers_values: bool = False
     _server: Any = field(default=None, repr=False)
 
     def start(self) -> None:
@@ -73,6 +75,10 @@ class OrmStore:
             self._server.wait(20)
 
     def session(self) -> "OrmSession":
+        if self.hammers_values:
+            from benchmarks.hammer.values import ValuesSession
+
+            return ValuesSession(self)
         return OrmSession(self)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -110,7 +116,7 @@ class OrmSession:
 
         if store.by_value:
             Hot.appwrite_cache_by = ["category"]
-        self._model = Version
+        self._model: Any = Version
         self._using = "deaf" if store.deaf else "appwrite"
         prepared = Version.objects.prepared()
         self._ways = (
@@ -132,12 +138,15 @@ class OrmSession:
         for _ in range(20):
             try:
                 call_command("appwrite_migrate", database="appwrite", verbosity=0)
-                self._model.objects.bulk_create(self._model(pk=row) for row in rows)
+                self._model.objects.bulk_create(self.new_rows(rows))
             except IntentNotStored:  # a primary that is not used yet
                 time.sleep(1)
             else:
                 return
         raise SystemExit("the cache takes no writes")
+
+    def new_rows(self, rows: tuple[str, ...]) -> list[Any]:
+        return [self._model(pk=row) for row in rows]
 
     def read(self, row: str | None) -> dict[str, int]:
         if row is None:

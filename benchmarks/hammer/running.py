@@ -43,6 +43,8 @@ class Board:
         self.removals = context.RawArray(c_int64, writers)
         self.gone = context.RawArray(c_int64, rows)
         self.removed = context.RawArray(c_int64, rows)
+        # Of each row, the newest version of which a write has begun; only ``values`` uses it.
+        self.begun = context.RawArray(c_int64, rows)
         self.over = context.RawValue(c_int64, 0)
 
     def least(self, index: int) -> int:
@@ -181,6 +183,8 @@ def hammer(
     threads: bool = False,
     tell: bool = True,
     place: Callable[[int], str] | None = None,
+    read: Callable[..., None] = read_on,
+    write: Callable[..., None] = write_on,
 ) -> dict[str, Any]:
     """
     Hammer a started store for at least this long and this many reads, four times as long at most;
@@ -188,7 +192,8 @@ def hammer(
 
     ``faults`` are what may happen to the cache's servers. Without ``seconds`` the number of reads alone decides, and ``ONLY_READS_S`` is the end.
 
-    ``place`` returns the network namespace of a reader, or an empty text.
+    ``place`` returns the network namespace of a reader, or an empty text. ``read`` and ``write`` are
+    what the readers and writers do.
 
     With ``threads``, readers and writers are threads of this process, which share a cache in its
     memory; none of them can be killed.
@@ -205,9 +210,9 @@ def hammer(
         return worker
 
     reading = [
-        begin(read_on, number, tell, place(number) if place else "") for number in range(readers)
+        begin(read, number, tell, place(number) if place else "") for number in range(readers)
     ]
-    writing = [begin(write_on, number, pause_s) for number in range(writers)]
+    writing = [begin(write, number, pause_s) for number in range(writers)]
     kinds = sorted(chaos - {"faults"}) + ["faults"] * bool("faults" in chaos and faults)
     trouble = dict.fromkeys(
         sorted({*kinds, *(faults if "faults" in kinds else ())} - {"faults"}), 0
@@ -230,7 +235,7 @@ def hammer(
                 writing[number].kill()
                 writing[number].join()
                 written[number] = board.writes[number]
-                writing[number] = begin(write_on, number, pause_s)
+                writing[number] = begin(write, number, pause_s)
             elif kind == "invalidate" and session is not None:
                 session.invalidate()
             elif kind == "flush" and session is not None:

@@ -12,8 +12,10 @@ from django.db import connections, models, transaction
 from django.db.models import F, Q, Sum
 
 from appwrite_orm_django.backend import by_value
+from appwrite_orm_django.backend.client_calls import own_write
 from appwrite_orm_django.cache.control import batch, invalidate
 from appwrite_orm_django.client import rows
+from appwrite_orm_django.client.errors import WriteRefused
 from tests.library.models import Author, Book, Everything, Magazine, Publication, Writer
 
 pytestmark = pytest.mark.django_db(databases=["default", "appwrite"], transaction=True)
@@ -236,26 +238,264 @@ def test_an_update_by_key_reads_the_row_and_an_insert_does_not(authors, requests
     assert [record.method for record in requests] == ["GET", "DELETE"]
 
 
+def block(write):
+    """Run a write inside ``atomic``."""
+
+    def run(book, to):
+        with transaction.atomic("appwrite"):
+            write(book, to)
+
+    return run
+
+
+def _rolled_back(book, to):
+    book.author = to
+    book.save()
+    before = transaction.savepoint(using="appwrite")
+    Book.objects.filter(pk=book.pk).update(author=make(to, "never").author, status="draft")
+    transaction.savepoint_rollback(before, using="appwrite")
+
+
+def _twice(book, to):
+    Book.objects.filter(pk=book.pk).update(status="published")
+    Book.objects.filter(pk=book.pk).update(author=to)
+
+
+def _several_tables(book, to):
+    made = Author.objects.create(name="Balzac")
+    Book.objects.filter(pk=book.pk).update(author=to)
+    made.delete()
+
+
+def _counted(book, _):
+    Book.objects.filter(pk=book.pk).update(pages=F("pages") + 1)
+
+
+NARROW = {
+    "save in a block": block(lambda book, to: (setattr(book, "author", to), book.save())),
+    "read and save in a block": block(
+        lambda book, to: [
+            (setattr(one, "author", to), one.save()) for one in Book.objects.filter(pk=book.pk)
+        ]
+    ),
+    "locked and saved in a block": block(
+        lambda book, to: [
+            (setattr(one, "author", to), one.save())
+            for one in Book.objects.select_for_update().filter(pk=book.pk)
+        ]
+    ),
+    "update by key in a block": block(
+        lambda book, to: Book.objects.filter(pk=book.pk).update(author=to)
+    ),
+    "update in a block": block(
+        lambda book, to: Book.objects.filter(title=book.title).update(author=to)
+    ),
+    "create in a block": block(lambda book, to: make(to, "new")),
+    "create with a key in a block": block(lambda book, to: make(to, "new", pk=77)),
+    "create and change in a block": block(
+        lambda book, to: Book.objects.filter(pk=make(book.author, "new").pk).update(author=to)
+    ),
+    "delete and create in a block": block(lambda book, to: (book.delete(), make(to, "new"))),
+    "delete by condition in a block": block(
+        lambda book, to: Book.objects.filter(title=book.title).delete()
+    ),
+    "rolled back to a savepoint": block(_rolled_back),
+    "twice in a block": block(_twice),
+    "several tables in a block": block(_several_tables),
+    "an expression in a block": block(
+        lambda book, to: Book.objects.filter(author=book.author).update(pages=F("pages") * 2)
+    ),
+    "an increment in a block": block(_counted),
+    "an upsert in a block": block(WRITES["bulk_create with updates"]),
+    "update_or_create": WRITES["update_or_create"],
+    "bulk_update": WRITES["bulk_update"],
+    "bulk_create": WRITES["bulk_create"],
+    "bulk_create with keys": lambda book, to: Book.objects.bulk_create(
+        [Book(pk=900 + n, title=f"new {n}", author=to) for n in range(3)]
+    ),
+    "an increment": _counted,
+    "delete": WRITES["delete"],
+    "delete with cascades": lambda book, to: Book.objects.filter(pk=book.pk).delete(),
+}
+WRITES |= NARROW
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_a_list_of_a_value_outlives_blocks_and_bulk_writes_of_known_rows(authors, requests, name):
+    zola, hugo, sand = authors
+    book = make(zola, "Nana", pages=3)
+    others = [make(sand, "Lélia", pages=2), make(sand, "Indiana")]
+    seen = [of(sand), list(Book.objects.filter(title="Lélia", pages=2))]
+    NARROW[name](book, hugo)
+    requests.clear()
+    assert [of(sand), list(Book.objects.filter(title="Lélia", pages=2))] == seen
+    assert not requests
+    assert {one.pk for one in seen[0]} == {one.pk for one in others}
+    for author in authors:
+        assert of(author) == list(Book.objects.nocache().filter(author=author).order_by("title"))
+
+
+def test_a_block_takes_the_old_values_from_the_comparison(authors, requests):
+    zola, hugo, _ = authors
+    book = make(zola, "Nana")
+    with transaction.atomic("appwrite"):
+        read = Book.objects.get(pk=book.pk)
+        read.author = hugo
+        requests.clear()
+        read.save()
+    assert [record.method for record in requests] == ["POST", "POST", "GET", "PATCH"]
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_block_sees_where_another_client_has_moved_a_row(authors, requests, is_read):
+    zola, hugo, sand = authors
+    book, other = make(zola, "Nana"), make(zola, "Germinal")
+    row_id = by_value.codec_for(Book._meta.pk).encode(book.pk)
+    author = by_value.codec_for(Book._meta.get_field("author")).encode(hugo.pk)
+    connection = connections["appwrite"]
+    table = connection.table_ref("library_book")
+
+    def move():
+        with own_write():  # tells nobody
+            rows.update_row(connection.transport, table, row_id, {"author_id": author})
+
+    def write():
+        with transaction.atomic("appwrite"):
+            if is_read:
+                Book.objects.nocache().get(pk=book.pk)
+            Book.objects.filter(pk=book.pk).update(author=sand)
+            Book.objects.filter(pk=other.pk).update(author=sand)
+            move()
+            of_hugo.extend(Book.objects.using("appwrite").nocache().filter(author=hugo))
+
+    of_hugo = []
+    of(zola), of(sand)
+    if is_read:
+        with pytest.raises(WriteRefused):
+            write()
+        invalidate(Book, using="appwrite")
+        assert (of(zola), of(hugo), of(sand)) == ([other], [book], [])
+    else:
+        thread_reads(move, lambda: of(hugo))
+        write()
+        assert (of(zola), of(hugo), of(sand)) == ([], [], [other, book])
+
+
+def thread_reads(*acts):
+    def run():
+        for act in acts:
+            act()
+        connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+
+
+def test_a_row_that_moves_while_a_block_is_committed_is_found_by_the_server(
+    authors, requests, monkeypatch
+):
+    zola, hugo, sand = authors
+    book, other = make(zola, "Nana"), make(zola, "Germinal")
+    row_id = by_value.codec_for(Book._meta.pk).encode(book.pk)
+    author = by_value.codec_for(Book._meta.get_field("author")).encode(hugo.pk)
+    connection = connections["appwrite"]
+    know = by_value.Values.know
+
+    def know_and_move(values, found, **kwargs):
+        know(values, found, **kwargs)
+        rows.update_row(
+            connection.transport,
+            connection.table_ref("library_book"),
+            row_id,
+            {"author_id": author},
+        )
+
+    monkeypatch.setattr(by_value.Values, "know", know_and_move)
+    with pytest.raises(WriteRefused), transaction.atomic("appwrite"):
+        Book.objects.filter(pk=book.pk).update(author=sand)
+        Book.objects.filter(pk=other.pk).update(author=sand)
+    monkeypatch.undo()
+    assert list(Book.objects.nocache().filter(author=hugo)) == [book]
+
+
+def test_an_increment_finds_where_another_client_has_moved_the_row(authors, monkeypatch):
+    zola, hugo, _ = authors
+    book = make(zola, "Nana", pages=3)
+    row_id = by_value.codec_for(Book._meta.pk).encode(book.pk)
+    author = by_value.codec_for(Book._meta.get_field("author")).encode(hugo.pk)
+    connection = connections["appwrite"]
+    read = by_value.Values.read
+
+    def read_and_move(values):
+        found = read(values)
+        monkeypatch.setattr(by_value.Values, "read", read)
+        rows.update_row(
+            connection.transport,
+            connection.table_ref("library_book"),
+            row_id,
+            {"author_id": author},
+        )
+        thread_reads(lambda: of(hugo))
+        assert Book.objects.filter(author=hugo).order_by("title").is_cached()
+        return found
+
+    monkeypatch.setattr(by_value.Values, "read", read_and_move)
+    Book.objects.filter(pk=book.pk).update(pages=F("pages") + 1)
+    assert [one.pages for one in of(hugo)] == [4]
+
+
+def test_a_row_that_a_block_increments_has_the_moment_of_the_commit(authors):
+    book = make(authors[0], "Nana", pages=3)
+    with transaction.atomic("appwrite"):
+        book.pages = F("pages") + 1
+        book.save(update_fields=["pages"])
+    assert book.updated_at == Book.objects.nocache().get(pk=book.pk).updated_at
+
+
+def test_the_rows_of_a_refused_block_can_be_written_by_value_again(authors, requests):
+    zola, hugo, sand = authors
+    book, other = make(zola, "Nana"), make(sand, "Indiana")
+    of(sand)
+
+    for attempt in range(2):
+        try:
+            with transaction.atomic("appwrite"):
+                read = Book.objects.nocache().get(pk=book.pk)
+                if not attempt:
+                    thread_reads(lambda: Book.objects.filter(pk=book.pk).update(pages=9))
+                read.author = hugo
+                read.save()
+        except WriteRefused:
+            assert not attempt
+    requests.clear()
+    assert of(sand) == [other]
+    assert not requests
+    assert (of(zola), of(hugo)) == ([], [book])
+
+
 def test_a_row_that_another_client_has_moved_meanwhile_is_written_with_unknown_values(
     authors, requests, monkeypatch
 ):
     zola, hugo, sand = authors
     book = make(zola, "Nana")
     of(zola), of(hugo), of(sand)
-    read = by_value._read
+    read = by_value.Values.read
+    connection = connections["appwrite"]
 
-    def read_and_move(connection, *args):
-        row = read(connection, *args)
-        monkeypatch.setattr(by_value, "_read", read)
+    def read_and_move(values):
+        found = read(values)
+        monkeypatch.setattr(by_value.Values, "read", read)
         # The other client tells nobody.
         author = by_value.codec_for(Book._meta.get_field("author")).encode(hugo.pk)
+        (row,) = found.values()
         connection.transport.call(
             "PATCH", requests[-1].path + f"/{row['$id']}", params={"data": {"author_id": author}}
         )
         assert of(hugo) == [book] or not Book.objects.filter(author=hugo).is_cached()
-        return row
+        return found
 
-    monkeypatch.setattr(by_value, "_read", read_and_move)
+    monkeypatch.setattr(by_value.Values, "read", read_and_move)
     requests.clear()
     Book.objects.filter(pk=book.pk).update(author=sand)
     assert [record.status for record in requests if record.method == "PATCH"] == [200, 409, 200]
@@ -357,7 +597,7 @@ def test_models_without_it_use_no_more_of_the_cache(requests):
     author = Author.objects.create(name="Zola")
     with cache.write(rows=[("library_author", "x")]) as write:
         assert write.keys == cache.core.keys.written([], [("library_author", "x")])
-        assert not write._claims
+        assert not write.claimed.locks
     author.name = "Sand"
     requests.clear()
     author.save()

@@ -1,20 +1,25 @@
 """
 Random querysets over the library: the same answer from Appwrite and from SQLite.
 
-On local servers of both feature levels and both text semantics. ``make random-queries`` asks many more.
+On local servers of each kind (``tests.kinds``). ``make random-queries`` asks many more.
 """
 
 import os
 
 import pytest
-from django.db import transaction
+from django.conf import settings as django_settings
+from django.db import connections, transaction
+from django.utils import timezone
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from tests import differential
+from appwrite_orm_django.backend.base import DatabaseWrapper
+from tests import differential, value_questions
 from tests.differential import assert_same
-from tests.library.models import Review
+from tests.kinds import kind_settings, kinds_of_servers
+from tests.library.models import Everything, Numbered, Review
 from tests.questions import changes, questions
+from tests.value_questions import ZONES
 
 pytestmark = pytest.mark.usefixtures("kind")
 
@@ -27,11 +32,52 @@ asked = settings(
 )
 
 
+@pytest.fixture(scope="module")
+def values_of_each_kind(servers_of_each_kind, django_db_blocker):
+    """Load rows with values of every type on those servers and the twins."""
+    ours = connections["appwrite"]
+    rows = {Everything: value_questions.rows(), Numbered: value_questions.numbered()}
+    twins = sorted({django_settings.TWINS[engine] for _, engine in kinds_of_servers()})
+    kinds = [
+        DatabaseWrapper({**ours.settings_dict, **kind_settings(*kind)}, "appwrite")
+        for kind in kinds_of_servers()
+    ]
+    with django_db_blocker.unblock():
+        for position, connection in enumerate(kinds):
+            connections["appwrite"] = connection
+            for model, made in rows.items():
+                model._base_manager.using("appwrite").bulk_create(made)
+                if not position:
+                    # As a server holds them: it cuts moments to milliseconds, and says when a row was made.
+                    rows[model] = list(model._base_manager.using("appwrite").all())
+        connections["appwrite"] = ours
+        for alias in twins:
+            for model, made in rows.items():
+                model._base_manager.using(alias).bulk_create(made)
+        yield
+        for connection in kinds:
+            connections["appwrite"] = connection
+            for model in rows:
+                model._base_manager.using("appwrite").all()._raw_delete("appwrite")
+        connections["appwrite"] = ours
+        for alias in twins:
+            for model in rows:
+                model._base_manager.using(alias).all()._raw_delete(alias)
+
+
 @asked
 @given(question=questions())
 def test_same_answer_as_sqlite(question):
     note(repr(question))
     assert_same(question)
+
+
+@asked
+@given(question=value_questions.questions(), zone=st.sampled_from(ZONES))
+def test_same_answer_about_values(question, zone, values_of_each_kind):
+    note(f"{zone}: {question!r}")
+    with timezone.override(zone):
+        assert_same(question)
 
 
 @settings(asked, max_examples=max(EXAMPLES // 10, 10))

@@ -96,9 +96,12 @@ def bulk_updated(**by_name):
     Edition.objects.bulk_update(editions, ["isbn"])
 
 
-def upserted(**by_name):
+def upserted(*pairs, **by_name):
     Edition.objects.bulk_create(
-        [Edition(pk=f"new-{name}", isbn=name, shelfmark=mark) for name, mark in by_name.items()],
+        [
+            Edition(pk=f"new-{number}", isbn=name, shelfmark=mark)
+            for number, (name, mark) in enumerate([*pairs, *by_name.items()])
+        ],
         update_conflicts=True,
         unique_fields=["isbn"],
         update_fields=["shelfmark"],
@@ -131,6 +134,11 @@ STATEMENTS = {
         lambda: upserted(anna="Bert", Bert="carl", carl="x"),
         "shelfmark",
         of("Bert", "carl", "x"),
+    ),
+    "upsert of one row, twice": (
+        lambda: upserted(("anna", "Bert"), ("anna", "x")),
+        "shelfmark",
+        of("x", "Bert", "carl"),
     ),
 }  # fmt: skip
 

@@ -37,7 +37,6 @@ from appwrite_orm_django.cache.operations import (
     Mint,
     Operation,
     Pause,
-    ReadRow,
     Release,
 )
 from appwrite_orm_django.cache.protocol import AgeBound, Protocol, ReadOptions, ReadPlan
@@ -235,11 +234,15 @@ class World:
             yield
             return absent
         if isinstance(operation, Claim):
-            absent = self.peek(operation.key) is None
-            if absent:
-                self.put(operation.key, operation.token, operation.life_s)
+            got = set()
+            for key in self._in_any_order(operation.locks):
+                if self.chaos.scattered and len(operation.locks) > 1:
+                    yield
+                if self.peek(key) is None:
+                    self.put(key, operation.locks[key], operation.life_s)
+                    got.add(key)
             yield
-            return absent
+            return got
         if isinstance(operation, Lease):
             absent = self.peek(operation.key) is None
             if absent:
@@ -251,7 +254,8 @@ class World:
             yield
             return True
         if isinstance(operation, Drop):
-            self.store.pop(operation.key, None)
+            for key in operation.keys:
+                self.store.pop(key, None)
             yield
             return True
         yield from self._set_many(operation)
@@ -299,6 +303,8 @@ class World:
         if isinstance(operation, Bump | Mint | Fill) and self.random.random() < 0.5:
             yield from self._set_many(operation)
         yield
+        if isinstance(operation, Claim):
+            return set()
         return None if isinstance(operation, GetMany) else False
 
     # The server
@@ -348,9 +354,6 @@ class World:
                     if flight is not None:
                         flight.loaded = None if isinstance(answer, LoadFailed) else answer
                         flight.over = True
-                elif isinstance(operation, ReadRow):
-                    assert load is not None
-                    answer = yield from load()
                 elif isinstance(operation, Pause):
                     yield
                     answer = operation.attempt < 2

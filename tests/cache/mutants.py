@@ -1,7 +1,7 @@
 """Protocols with one mistake each, as small variations of the real one. The model checker must find every mistake."""
 
 import math
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import Any
 
 from appwrite_orm_django.cache import entries
@@ -14,7 +14,6 @@ from appwrite_orm_django.cache.operations import (
     Mint,
     Operation,
     Pause,
-    ReadRow,
 )
 from appwrite_orm_django.cache.protocol import (
     AgeBound,
@@ -26,6 +25,9 @@ from appwrite_orm_django.cache.protocol import (
     ValueKeys,
     is_token,
 )
+
+from .model import LOCK_TTL
+from .values_model import SPACE, ValuesWorld, value_key
 
 
 class BumpOnlyBefore(Protocol):
@@ -261,54 +263,47 @@ class AnyEntryAfterTheLease(Protocol):
 # Tokens of values
 
 
-class ReadsTheOldValueFirst(Protocol):
-    """Reads the row before it claims and marks it."""
-
-    def begin_row(self, at: ValueKeys, keys: Sequence[str]) -> Generator[Operation, Any, Claimed]:
-        old = yield ReadRow()
-        return (yield from _answering(super().begin_row(at, keys), old))
-
-
 class IgnoresTheOldValue(Protocol):
     """Changes the tokens of the row's new values only: a row that moves or is deleted stays where it was."""
 
-    def begin_row(self, at: ValueKeys, keys: Sequence[str]) -> Generator[Operation, Any, Claimed]:
-        return (yield from _answering(super().begin_row(at, keys), []))
+    def know(
+        self, claimed: Claimed, old: Mapping[str, Sequence[str] | None]
+    ) -> Generator[Operation, Any, Claimed]:
+        return (yield from super().know(claimed, dict.fromkeys(old, ())))
 
 
-def _answering(
-    program: Generator[Operation, Any, Claimed], old: Any
+def _with_bumps(
+    program: Generator[Operation, Any, Claimed], most: int
 ) -> Generator[Operation, Any, Claimed]:
+    """Store only the first tokens."""
     answer: Any = None
     while True:
         try:
             operation = program.send(answer)
         except StopIteration as stop:
             return stop.value
-        answer = old if isinstance(operation, ReadRow) else (yield operation)
+        most -= isinstance(operation, Bump)
+        answer = True if isinstance(operation, Bump) and most < 0 else (yield operation)
 
 
 class MarksTheOldValueAtTheEnd(Protocol):
     """Says nothing of the old values before the write: a writer that dies never does."""
 
-    def begin_row(self, at: ValueKeys, keys: Sequence[str]) -> Generator[Operation, Any, Claimed]:
-        program, answer, bumps = super().begin_row(at, keys), None, 0
-        while True:
-            try:
-                operation = program.send(answer)
-            except StopIteration as stop:
-                return stop.value
-            if isinstance(operation, Bump):
-                bumps += 1
-            answer = True if isinstance(operation, Bump) and bumps > 1 else (yield operation)
+    def claim(
+        self, locks: Sequence[ValueKeys], keys: Sequence[str]
+    ) -> Generator[Operation, Any, Claimed]:
+        return (yield from _with_bumps(super().claim(locks, keys), 1))
+
+    def know(
+        self, claimed: Claimed, old: Mapping[str, Sequence[str] | None]
+    ) -> Generator[Operation, Any, Claimed]:
+        return (yield from _with_bumps(super().know(claimed, old), 0))
 
 
 class NeverLooksAgain(Protocol):
     """Looks for other writers before it reads the row, and not at the end."""
 
-    def end_row(
-        self, at: ValueKeys, claimed: Claimed, *, ambiguous: bool
-    ) -> Generator[Operation, Any, bool]:
+    def end(self, claimed: Claimed, *, ambiguous: bool) -> Generator[Operation, Any, bool]:
         settle = self.leave_open if ambiguous else self.settle
         return (yield from settle(claimed.keys))
 
@@ -316,39 +311,40 @@ class NeverLooksAgain(Protocol):
 class LooksOnlyAtTheEnd(Protocol):
     """Does not look for other writers before it reads the row."""
 
-    def _undisturbed(
-        self, at: ValueKeys, token: int
-    ) -> Generator[Operation, Any, tuple[bool, object]]:
-        self.looks = getattr(self, "looks", 0) + 1
-        undisturbed, begun = yield from super()._undisturbed(at, token)
-        return (True, begun) if self.looks % 2 else (undisturbed, begun)
+    def _undisturbed(self, claimed: Claimed) -> Generator[Operation, Any, dict[ValueKeys, object]]:
+        if claimed.undisturbed:
+            return (yield from super()._undisturbed(claimed))
+        rows = [one for one, token in claimed.locks.items() if token and one.is_of_row]
+        if not rows:
+            return {}
+        found = (yield GetMany(tuple(key for one in rows for key in one))) or {}
+        return {one: found.get(one.begun) for one in rows}
 
 
 class LeavesNoFlag(Protocol):
     """Finds the row claimed, and does not tell the holder of the lock that there are two."""
 
-    def _mark(
-        self, at: ValueKeys, claimed: Claimed, **others: int
-    ) -> Generator[Operation, Any, bool]:
-        keys = claimed._replace(token=claimed.token or 1)
-        return (yield from super()._mark(at, keys, **others))
+    def _mark(self, claimed: Claimed, **others: int) -> Generator[Operation, Any, bool]:
+        locks = {at: token or 1 for at, token in claimed.locks.items()}
+        return (yield from super()._mark(claimed._replace(locks=locks), **others))
 
 
 class ClearsTheFlag(Protocol):
     """Deletes the flag with the lock, though the other writer may still be at work."""
 
-    def release(self, at: ValueKeys) -> Generator[Operation, Any, None]:
-        yield Drop(at.lock)
-        yield Drop(at.contended)
+    def release(self, claimed: Claimed) -> Generator[Operation, Any, None]:
+        yield from super().release(claimed)
+        flags = tuple(at.contended for at, token in claimed.locks.items() if token)
+        if flags:
+            yield Drop(flags)
 
 
 class ReleasesBeforeTheEnd(Protocol):
     """Lets others claim the row before the end of the write is stored."""
 
-    def end_row(
-        self, at: ValueKeys, claimed: Claimed, *, ambiguous: bool
-    ) -> Generator[Operation, Any, bool]:
-        yield Drop(at.lock)
+    def end(self, claimed: Claimed, *, ambiguous: bool) -> Generator[Operation, Any, bool]:
+        if any(at.is_of_row for at in claimed.locks):
+            yield Drop(tuple(at.lock for at in claimed.locks))
         settle = self.leave_open if ambiguous else self.settle
         return (yield from settle(claimed.keys))
 
@@ -356,44 +352,187 @@ class ReleasesBeforeTheEnd(Protocol):
 class ReleasesAfterAll(Protocol):
     """Releases the lock of a write that may still be applied, or one that has expired."""
 
-    def end_row(
-        self, at: ValueKeys, claimed: Claimed, *, ambiguous: bool
-    ) -> Generator[Operation, Any, bool]:
-        stored = yield from super().end_row(at, claimed, ambiguous=ambiguous)
-        yield Drop(at.lock)
+    def end(self, claimed: Claimed, *, ambiguous: bool) -> Generator[Operation, Any, bool]:
+        stored = yield from super().end(claimed, ambiguous=ambiguous)
+        yield from self.release(claimed)
         return stored
 
 
-class WritesRowsUnseen(Protocol):
+class _OfRows(Protocol):
+    """Announces writes of any rows in another way."""
+
+    def claim(
+        self, locks: Sequence[ValueKeys], keys: Sequence[str]
+    ) -> Generator[Operation, Any, Claimed]:
+        if any(one.is_of_row for one in locks):
+            return (yield from super().claim(locks, keys))
+        marks = {key: -self.new_token() for key in keys} | self.marks(locks)
+        return Claimed((yield Bump(marks, self.lock_ttl)), tuple(keys), {})
+
+    def marks(self, locks: Sequence[ValueKeys]) -> dict[str, int]:
+        return {}
+
+
+class WritesRowsUnseen(_OfRows):
     """Writes any rows without telling those who write single ones."""
 
-    def begin_rows(self, at: ValueKeys, keys: Sequence[str]) -> Generator[Operation, Any, Claimed]:
-        return Claimed((yield from self.begin(keys)), tuple(keys), 0)
 
-
-class WritesRowsWithoutALock(Protocol):
+class WritesRowsWithoutALock(_OfRows):
     """Marks the beginning of a write of any rows, and takes no lock."""
 
-    def begin_rows(self, at: ValueKeys, keys: Sequence[str]) -> Generator[Operation, Any, Claimed]:
-        marks = {key: -self.new_token() for key in keys} | {at.begun: self.new_token()}
-        return Claimed((yield Bump(marks, self.lock_ttl)), tuple(keys), 0)
+    def marks(self, locks: Sequence[ValueKeys]) -> dict[str, int]:
+        return {one.begun: self.new_token() for one in locks}
 
 
 class WritesRowsWithoutAMark(Protocol):
     """Takes the lock of the table, and leaves no mark when it lets it go."""
 
-    def _mark(
-        self, at: ValueKeys, claimed: Claimed, **others: int
-    ) -> Generator[Operation, Any, bool]:
-        return (yield from super()._mark(at._replace(table_lock=""), claimed, **others))
+    def _mark(self, claimed: Claimed, **others: int) -> Generator[Operation, Any, bool]:
+        locks = {at._replace(table_lock=""): token for at, token in claimed.locks.items()}
+        return (yield from super()._mark(claimed._replace(locks=locks), **others))
 
 
 class ForgetsUnknownValues(Protocol):
     """Does not change the token of unknown values when the values of a row are not certain."""
 
-    def end_row(
-        self, at: ValueKeys, claimed: Claimed, *, ambiguous: bool
-    ) -> Generator[Operation, Any, bool]:
-        keys = tuple(key for key in claimed.keys if key != at.unknown)
+    def end(self, claimed: Claimed, *, ambiguous: bool) -> Generator[Operation, Any, bool]:
         settle = self.leave_open if ambiguous else self.settle
-        return (yield from settle(keys))
+        return (yield from settle(_without_unknown(claimed)))
+
+
+# Tokens of values, of several rows
+
+
+class ClaimsOneRowOnly(Protocol):
+    """Claims the first row of a block, and takes the values of all for certain."""
+
+    def claim(
+        self, locks: Sequence[ValueKeys], keys: Sequence[str]
+    ) -> Generator[Operation, Any, Claimed]:
+        return (yield from super().claim(locks[:1], keys))
+
+
+class OneUndisturbedRowWillDo(Protocol):
+    """Takes the values of all rows for certain if nobody else writes one of them."""
+
+    def claim(
+        self, locks: Sequence[ValueKeys], keys: Sequence[str]
+    ) -> Generator[Operation, Any, Claimed]:
+        claimed = yield from super().claim(locks, keys)
+        if not claimed.undisturbed:
+            return claimed
+        sure = {one: token for one, token in claimed.locks.items() if one in claimed.undisturbed}
+        return claimed._replace(locks=sure, keys=_without_unknown(claimed))
+
+    def _mark(self, claimed: Claimed, **others: int) -> Generator[Operation, Any, bool]:
+        is_sure = any(one.is_of_row and token for one, token in claimed.locks.items())
+        keys = _without_unknown(claimed) if is_sure else claimed.keys
+        return (yield from super()._mark(claimed._replace(keys=keys), **others))
+
+    def _undisturbed(self, claimed: Claimed) -> Generator[Operation, Any, dict[ValueKeys, object]]:
+        claimed = claimed._replace(keys=_without_unknown(claimed))
+        return (yield from super()._undisturbed(claimed))
+
+
+def _without_unknown(claimed: Claimed) -> tuple[str, ...]:
+    unknown = {one.unknown for one in claimed.locks}
+    return tuple(key for key in claimed.keys if key not in unknown)
+
+
+class SaysNothingBeforeTheCommit(Protocol):
+    """Claims the rows, and changes tokens only after the commit."""
+
+    def _mark(self, claimed: Claimed, **others: int) -> Generator[Operation, Any, bool]:
+        return (yield from super()._mark(claimed._replace(keys=()), **others))
+
+    def know(
+        self, claimed: Claimed, old: Mapping[str, Sequence[str] | None]
+    ) -> Generator[Operation, Any, Claimed]:
+        return (yield from _with_bumps(super().know(claimed, old), 0))
+
+
+class SaysNothingAfterTheCommit(Protocol):
+    """Changes tokens before the commit only."""
+
+    def end(self, claimed: Claimed, *, ambiguous: bool) -> Generator[Operation, Any, bool]:
+        yield from ()
+        return True
+
+
+# Writers with one mistake each
+
+
+class ReadsTheRowFirst(ValuesWorld):
+    """Reads the row before it claims and marks it."""
+
+    def _claimed_and_known(self, protocol, name, write, at, keys):
+        old, write.since = yield from self._read_row(name, write)
+        claimed = yield from self.run(protocol.claim([at], keys), None, -1)
+        return (yield from self.run(protocol.know(claimed, {at.unknown: old}), None, -1))
+
+
+class IgnoresTheAnswer(ValuesWorld):
+    """Increments a row, and does not look which values the row had by then."""
+
+    def _keys_of_answer(self, at, write, end):
+        return []
+
+
+class TrustsTheReadOfTheBlock(ValuesWorld):
+    """Takes the values that a block has read for the old ones, and does not compare them after the staging."""
+
+    def _read_in_block(self, write):
+        yield from super()._read_in_block(write)
+        for _ in range(150):
+            yield
+
+    def _checked(self, name, write):
+        yield
+        return list(write.read.values())
+
+
+class ComparesBeforeItClaims(ValuesWorld):
+    """Compares the rows of a block before it claims them."""
+
+    def _read_in_block(self, write):
+        yield from super()._read_in_block(write)
+        write.old = yield from super()._checked("", write)
+        for _ in range(150):
+            yield
+
+    def _checked(self, name, write):
+        yield
+        return write.old
+
+
+class UsesRolledBackValues(ValuesWorld):
+    """Changes the tokens of the values that a row has got last, although they were rolled back."""
+
+    def _new_values_of_block(self, write):
+        return [value for value in {**write.to, **write.dropped}.values() if value]
+
+
+class ForgetsWithTheSavepoint(ValuesWorld):
+    """Forgets the values of the rows that a savepoint has written as well, when that is rolled back."""
+
+    def _new_values_of_block(self, write):
+        return [value for row, value in write.to.items() if value and row not in write.dropped]
+
+
+class PutsTokensBack(ValuesWorld):
+    """Restores the tokens from before a commit that was refused: nothing was written, after all."""
+
+    def _read_in_block(self, write):
+        yield from super()._read_in_block(write)
+        rows = dict.fromkeys((*write.to, *write.dropped))
+        values = map(value_key, filter(None, write.to.values()))
+        keys = (*SPACE.written([], [("c", row) for row in rows]), *values)
+        write.before = {key: self.peek(key) for key in keys}
+
+    def _end(self, protocol, name, write, claimed, begun_at, end):
+        if write.kind == "block" and end in ("refused", "conflict"):
+            before = {key: one for key, one in write.before.items() if is_token(one) and one > 0}
+            yield from self.perform(Bump(before, LOCK_TTL))
+            yield from self.run(protocol.release(claimed), None, -1)
+        else:
+            yield from super()._end(protocol, name, write, claimed, begun_at, end)

@@ -8,15 +8,20 @@ The server stamps a write when it arrives, and may apply it later than one that 
 conditional write if the row has a later stamp than the one that was read. Other clients write without telling the cache. Without the
 condition, or against inverted stamps, a cache that has lost keys while a row was being written cannot know of its writer: the
 schedule then ends.
+
+A block reads some of its rows, changes them, some of it in a savepoint that is rolled back, and stages what is left. It compares the
+rows with what it has read, and commits. The server refuses the commit if a row has a later stamp than the staging, or if another block
+that has read the same version of a row was committed.
 """
 
 import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 from appwrite_orm_django.cache.operations import Loaded, LoadFailed
-from appwrite_orm_django.cache.protocol import Claimed, Protocol, ReadOptions, ReadPlan
+from appwrite_orm_django.cache.protocol import Claimed, Protocol, ReadOptions, ReadPlan, ValueKeys
 
 from .model import (
     ENTRY_TTL,
@@ -83,10 +88,21 @@ class Change(Write):
     kind: str = "update"
     since: int | None = None
     stamp: int = 0
+    # Of a block: the rows that it creates, what it has read of which versions, when it was staged, and what it rolls back.
+    creates: frozenset[str] = frozenset()
+    read: dict[str, Value] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+    staged_at: int | None = None
+    dropped: dict[str, Value] = field(default_factory=dict)
+    # Of an increment: the value of the row, as the answer shows it.
+    answer: Value = None
+    marked: tuple[str, ...] = ()
 
 
 class ValuesWorld(World):
     """The world of one schedule."""
+
+    KINDS: ClassVar = {"update": 8, "delete": 2, "create": 2, "all": 2, "commit": 2}
 
     def __init__(self, protocol: type[Protocol], seed: int, chaos: Chaos) -> None:
         super().__init__(protocol, seed, chaos)
@@ -97,9 +113,7 @@ class ValuesWorld(World):
         )
         # Few kinds of reads and writes in one schedule, so that they meet: most on one row.
         self.by_value = self.random.sample(PLANS, self.random.randint(1, 2))
-        self.changes = self.random.choices(
-            ("update", "delete", "create", "all", "commit"), (8, 2, 2, 2, 2), k=3
-        )
+        self.changes = self.random.choices(tuple(self.KINDS), tuple(self.KINDS.values()), k=3)
         self.values = self.random.choice(("xyz", "xyz", "xy"))
         self.is_crowded = self.random.random() < 0.5
         self.states: dict[str, list[Value]] = {
@@ -108,6 +122,7 @@ class ValuesWorld(World):
         self.server = dict.fromkeys(ROWS, 0)
         self.returned = dict(self.server)
         self.stamps = dict.fromkeys(ROWS, 0)
+        self.committed: set[tuple[str, int]] = set()
         self.clock = 0
         self.in_flight = 0
         self.is_over = False
@@ -132,10 +147,15 @@ class ValuesWorld(World):
         if self._refusal(write):  # it comes late
             return
         stamp = write.stamp if self.is_inverted else self._next_stamp()
+        self.committed.update(write.seen.items())
         for row, value in write.to.items():
             old = self.states[row][-1]
-            if old is None and write.kind != "create":
+            if old is None and row not in write.creates:
                 continue
+            if write.kind == "increment":
+                write.answer = old
+                # Other clients have moved it since it was read; its answer shows that, if it comes.
+                write.unprotected |= old is not None and value_key(old) not in write.marked
             self.states[row].append(old if value == "" else value)
             self.server[row] = len(self.states[row]) - 1
             self.stamps[row] = stamp
@@ -147,14 +167,18 @@ class ValuesWorld(World):
         )
 
     def _refusal(self, write: Change) -> str:
-        (row,) = write.rows if len(write.rows) == 1 else ("",)
-        if not row:
-            return ""
-        exists = self.states[row][-1] is not None
-        if exists is (write.kind == "create"):
+        if write.kind in ("all", "commit", "other"):
+            return "" if write.kind != "other" or self._exists(write.rows[0]) else "refused"
+        if any(self._exists(row) is (row in write.creates) for row in write.to):
             return "refused"
-        late = write.since is not None and self.stamps[row] > write.since
+        if not write.seen.items().isdisjoint(self.committed):
+            return "conflict"
+        since = write.since if write.staged_at is None else write.staged_at
+        late = since is not None and any(self.stamps[row] > since for row in write.to)
         return "conflict" if late else ""
+
+    def _exists(self, row: str) -> bool:
+        return self.states[row][-1] is not None
 
     # Actors
 
@@ -224,8 +248,12 @@ class ValuesWorld(World):
             self.history.append(f"@{self.now} {name} begins {write.kind} {write.to}")
             self.in_flight += 1
             try:
-                write_ = self._write_row if len(write.rows) == 1 else self._write_rows
-                yield from write_(protocol, name, write)
+                if write.kind == "block":
+                    yield from self._write_block(protocol, name, write)
+                elif len(write.rows) == 1:
+                    yield from self._write_row(protocol, name, write)
+                else:
+                    yield from self._write_rows(protocol, name, write)
             finally:
                 # A killed writer's request may still come.
                 self.in_flight -= write.closed
@@ -234,44 +262,51 @@ class ValuesWorld(World):
         kind = self.random.choice(self.changes)
         value = "" if self.random.random() < 0.15 else self.random.choice(self.values)
         rows = self.random.choices(ROWS, (4, 1, 1) if self.is_crowded else None)
+        if kind == "block":
+            return self._drawn_block(rows)
         if kind == "commit":
             rows = self.random.sample(ROWS, 2)
         if kind == "create":
             value = value or "x"
+        if kind == "increment":
+            value = ""
         to: dict[str, Value] = dict.fromkeys(
             ROWS if kind == "all" else rows, None if kind == "delete" else value
         )
-        return Change(tuple(to), deadline=self.now + LOCK_TTL, to=to, kind=kind)
+        return Change(
+            tuple(to),
+            deadline=self.now + LOCK_TTL,
+            to=to,
+            kind=kind,
+            creates=frozenset(rows if kind == "create" else ()),
+        )
+
+    def _drawn_block(self, rows: list[str]) -> Change:
+        if self.random.random() < 0.4:
+            rows = [*rows, *(row for row in self.random.sample(ROWS, 1) if row not in rows)]
+        dropped = {
+            row: self.random.choice(self.values) for row in ROWS if self.random.random() < 0.2
+        }
+        to: dict[str, Value] = {
+            row: self.random.choice((None, "", *self.values, *self.values)) for row in rows
+        }
+        return Change(tuple(to), deadline=self.now + LOCK_TTL, to=to, kind="block", dropped=dropped)
 
     def _write_row(self, protocol: Protocol, name: str, write: Change) -> Step:
         (row,) = write.rows
         value = write.to[row]
         at = SPACE.values("c", row)
         keys = (*SPACE.written([], [("c", row)]), *([value_key(value)] if value else []))
-        stamp = None
-
-        def read() -> Step:
-            nonlocal stamp
-            if write.kind == "create":  # it succeeds only if there was no row
-                return []
-            yield
-            if self.random.randrange(1000) < self.chaos.failing:
-                return None
-            old, stamp = self.states[row][-1], self.stamps[row]
-            self.history.append(f"@{self.now} {name} read {row} {old}")
-            yield
-            return [value_key(old)] if old else []
-
         begun_at = self.now
-        claimed = yield from self.run(protocol.begin_row(at, keys), read, -1)
+        claimed = yield from self._claimed_and_known(protocol, name, write, at, keys)
         if not claimed.stored:
             write.closed = True
             return
-        write.since = stamp if self.is_conditional and claimed.is_certain else None
+        write.marked = claimed.keys
         end = yield from self._send(write)
         if end == "conflict":
             self.count("conflict")
-            claimed = yield from self.run(protocol.doubt(at, claimed), None, -1)
+            claimed = yield from self.run(protocol.doubt(claimed), None, -1)
             if claimed.stored:
                 again = Change(
                     write.rows,
@@ -282,15 +317,62 @@ class ValuesWorld(World):
                 )
                 self.writes.append(again)
                 end, write = (yield from self._send(again)), again
-        self.count("certain" if claimed.is_certain else "unknown")
+        self.count("certain" if claimed.known else "unknown")
+        if write.kind == "increment":
+            claimed = claimed.with_keys(self._keys_of_answer(at, write, end))
+        yield from self._end(protocol, name, write, claimed, begun_at, end)
+
+    def _claimed_and_known(
+        self, protocol: Protocol, name: str, write: Change, at: ValueKeys, keys: tuple[str, ...]
+    ) -> Step:
+        claimed = yield from self.run(protocol.claim([at], keys), None, -1)
+        if not claimed.undisturbed:
+            return claimed
+        old, write.since = yield from self._read_row(name, write)
+        return (yield from self.run(protocol.know(claimed, {at.unknown: old}), None, -1))
+
+    def _read_row(self, name: str, write: Change) -> Step:
+        """Read the row that is to be written; return the keys of its values, and the condition of the write."""
+        if write.kind == "create":  # it succeeds only if there was no row
+            return [], None
+        yield
+        if self.random.randrange(1000) < self.chaos.failing:
+            return None, None
+        (row,) = write.rows
+        old, stamp = self.states[row][-1], self.stamps[row]
+        self.history.append(f"@{self.now} {name} read {row} {old}")
+        yield
+        is_conditional = self.is_conditional and write.kind != "increment"
+        return [value_key(old)] if old else [], stamp if is_conditional else None
+
+    def _keys_of_answer(self, at: ValueKeys, write: Change, end: str) -> list[str]:
+        if end == "ambiguous":
+            return [at.unknown]
+        return [value_key(write.answer)] if write.answer else []
+
+    def _end(
+        self,
+        protocol: Protocol,
+        name: str,
+        write: Change,
+        claimed: Claimed,
+        begun_at: int,
+        end: str,
+    ) -> Step:
+        is_refused = end in ("refused", "conflict") and not claimed.known
         while not (
             yield from self.run(
-                protocol.end_row(at, claimed, ambiguous=end == "ambiguous"), None, -1
+                protocol.settle(claimed.keys)
+                if is_refused
+                else protocol.end(claimed, ambiguous=end == "ambiguous"),
+                None,
+                -1,
             )
         ):
             yield
         self._note_returned(name, write, end)
-        yield from self._let_go(protocol, at, claimed, begun_at, end)
+        if end != "ambiguous" and not protocol.is_due(self.now - begun_at):
+            yield from self.run(protocol.release(claimed), None, -1)
 
     def _write_rows(self, protocol: Protocol, name: str, write: Change) -> Step:
         begun_at = self.now
@@ -300,25 +382,93 @@ class ValuesWorld(World):
             if write.kind == "all"
             else (*SPACE.written([], [("c", row) for row in write.rows]), at.unknown)
         )
-        claimed = yield from self.run(protocol.begin_rows(at, keys), None, -1)
+        claimed = yield from self.run(protocol.claim([at], keys), None, -1)
         if not claimed.stored:
             write.closed = True
             return
         end = yield from self._send(write)
-        settle = protocol.leave_open if end == "ambiguous" else protocol.settle
-        while not (yield from self.run(settle(claimed.keys), None, -1)):
+        yield from self._end(protocol, name, write, claimed, begun_at, end)
+
+    # A block
+
+    def _write_block(self, protocol: Protocol, name: str, write: Change) -> Step:
+        yield from self._read_in_block(write)
+        begun_at = self.now
+        rows = dict.fromkeys((*write.to, *write.dropped))
+        keys = (
+            *SPACE.written([], [("c", row) for row in rows]),
+            *map(value_key, self._new_values_of_block(write)),
+        )
+        locks = [SPACE.values("c", row) for row in write.to]
+        claimed = yield from self.run(protocol.claim(locks, keys), None, -1)
+        if not claimed.stored:
+            write.closed = True
+            return
+        write.staged_at = self._next_stamp() if self.is_conditional else None
+        yield
+        old = yield from self._checked(name, write)
+        if old is None:
+            write.closed = True
+            yield from self._end(protocol, name, write, claimed, begun_at, "refused")
+            return
+        unknown = SPACE.unknown("c")
+        keys_of_old = [value_key(one) for one in old if one]
+        claimed = yield from self.run(protocol.know(claimed, {unknown: keys_of_old}), None, -1)
+        if not claimed.stored:
+            write.closed = True
+            return
+        yield from self._dawdle()
+        end = yield from self._send(write)
+        if end == "ambiguous" and self.random.random() < 0.7:
+            end = yield from self._settled_by_mark(write)
+        if end == "applied":
+            self.count("block, certain" if claimed.known else "block, unknown")
+        yield from self._end(protocol, name, write, claimed, begun_at, end)
+
+    def _read_in_block(self, write: Change) -> Step:
+        seen = {}
+        for row in write.to:
             yield
-        self._note_returned(name, write, end)
-        yield from self._let_go(protocol, at, claimed, begun_at, end)
+            if self.random.random() < 0.7:
+                write.seen[row] = self.server[row]
+            seen[row] = self.states[row][-1]
+        write.creates = frozenset(row for row, old in seen.items() if old is None)
+        for row in write.creates:
+            write.seen.pop(row, None)
+            write.to[row] = write.to[row] or "x"
+        write.read = seen
+        yield from self._dawdle()
+
+    def _dawdle(self) -> Step:
+        for _ in range(self.random.choice((1, 1, 60))):
+            yield
+
+    def _new_values_of_block(self, write: Change) -> list[str]:
+        return [value for value in write.to.values() if value]
+
+    def _checked(self, name: str, write: Change) -> Step:
+        """Read the rows after the staging; return their values, None if they are not as the block has seen them."""
+        yield
+        if self.random.randrange(1000) < self.chaos.failing:
+            return None
+        old = {row: self.states[row][-1] for row in write.to}
+        is_as_seen = all(self.server[row] == seen for row, seen in write.seen.items())
+        self.history.append(f"@{self.now} {name} checked {old} {is_as_seen=}")
+        yield
+        return list(old.values()) if is_as_seen else None
+
+    def _settled_by_mark(self, write: Change) -> Step:
+        """Ask whether a commit was applied, so that it never will be if it was not."""
+        yield
+        write.closed = True
+        yield
+        write.known = write.applied_at is not None
+        return "applied" if write.known else "refused"
 
     def _note_returned(self, name: str, write: Change, end: str) -> None:
         for row, version in write.versions.items() if write.known else ():
             self.returned[row] = max(self.returned[row], version)
         self.history.append(f"@{self.now} {name} returned {end}")
-
-    def _let_go(self, protocol, at, claimed: Claimed, begun_at: int, end: str) -> Step:
-        if claimed.token and end != "ambiguous" and not protocol.is_due(self.now - begun_at):
-            yield from self.run(protocol.release(at), None, -1)
 
     def _send(self, write: Write) -> Step:
         assert isinstance(write, Change)
@@ -386,6 +536,43 @@ class ValuesWorld(World):
         self.now += 1
 
 
+class BlocksWorld(ValuesWorld):
+    """A world in which most writes are blocks or increments."""
+
+    KINDS: ClassVar = {**ValuesWorld.KINDS, "increment": 2, "block": 8}
+
+
+class PairWorld(ValuesWorld):
+    """A world of two writers that want the same two rows: blocks both, others one of them."""
+
+    def __init__(self, protocol: type[Protocol], seed: int, chaos: Chaos) -> None:
+        super().__init__(protocol, seed, chaos)
+        self.changes = ["update", "block"]
+        self.by_value = self.random.sample(PLANS[:3], 2)
+
+    def play(self, *, writers: int = 2, readers: int = 3, steps: int = 1000) -> None:
+        super().play(writers=writers, readers=readers, steps=steps)
+
+    def _drawn(self) -> Change:
+        write = super()._drawn()
+        if write.kind != "block":
+            row = self.random.choice(ROWS[:2])
+            return replace(write, rows=(row,), to={row: next(iter(write.to.values()))})
+        return self._drawn_block(self.random.sample(ROWS[:2], 2))
+
+
+class CountingWorld(ValuesWorld):
+    """A world of two writers that increment rows, which another client moves."""
+
+    def __init__(self, protocol: type[Protocol], seed: int, chaos: Chaos) -> None:
+        super().__init__(protocol, seed, chaos)
+        self.is_conditional, self.is_inverted, self.has_others = True, False, True
+        self.changes, self.is_crowded = ["increment"], True
+
+    def play(self, *, writers: int = 2, readers: int = 3, steps: int = 1000) -> None:
+        super().play(writers=writers, readers=readers, steps=steps)
+
+
 def draw(seed: int) -> Chaos:
     """Draw the troubles of a schedule: fewer than in ``model``, since more has to meet."""
     throw = random.Random(-seed - 7)
@@ -411,15 +598,18 @@ def draw_unanswered(seed: int) -> Chaos:
 
 
 def check(
-    protocol: type[Protocol], seeds: range, draw: Callable[[int], Chaos] = draw
+    protocol: type[Protocol],
+    seeds: range,
+    draw: Callable[[int], Chaos] = draw,
+    world: type[ValuesWorld] = ValuesWorld,
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Play one schedule per seed; return how often each outcome and each way to write was seen. Raises Violation."""
     outcomes: dict[str, int] = {}
     ways: dict[str, int] = {}
     for seed in seeds:
-        world = ValuesWorld(protocol, seed, draw(seed))
-        world.play()
-        for total, part in ((outcomes, world.outcomes), (ways, world.ways)):
+        played = world(protocol, seed, draw(seed))
+        played.play()
+        for total, part in ((outcomes, played.outcomes), (ways, played.ways)):
             for name, count in part.items():
                 total[name] = total.get(name, 0) + count
     return outcomes, ways

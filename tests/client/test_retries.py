@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
+from functools import partial
 
 import pytest
 import requests
@@ -11,6 +12,7 @@ import responses
 from appwrite_orm_django.client import errors, rows, transactions
 from appwrite_orm_django.client.retries import Backoff
 from appwrite_orm_django.client.transport import Transport
+from tests.memory import keeps_callers
 
 from .conftest import ENDPOINT, KEY, ROWS, TABLE, LastWords, answer
 
@@ -349,6 +351,20 @@ class TestCreate:
         with pytest.raises(errors.RowAlreadyExists):
             rows.create_rows(transport, TABLE, sent)
 
+    @pytest.mark.parametrize(
+        "create",
+        [
+            lambda transport: rows.create_row(transport, TABLE, "r1", {"n": 1}),
+            lambda transport: rows.create_rows(transport, TABLE, [{"$id": "r1", "n": 1}]),
+        ],
+    )
+    def test_a_conflict_keeps_nothing_in_memory(self, transport, server, create):
+        for _ in range(2):
+            server.post(ROWS, status=504)
+            server.post(ROWS, status=409, json=TAKEN)
+        server.get(ROWS, json={"total": 0, "rows": []})
+        assert not keeps_callers(partial(create, transport), errors.RowAlreadyExists)
+
 
 class TestDelete:
     def test_gone_after_a_lost_attempt_is_success(self, transport, server):
@@ -391,6 +407,12 @@ class TestCommit:
         with pytest.raises(errors.ConnectionFailed) as caught:
             transactions.commit(transport, "t1")
         assert caught.value.ambiguous
+
+    @pytest.mark.parametrize("state", ["failed", "pending"])
+    def test_a_lost_answer_keeps_nothing_in_memory(self, transport, server, state):
+        server.patch(self.URL, status=504)
+        server.get(self.URL, json={"$id": "t1", "status": state})
+        assert not keeps_callers(partial(transactions.commit, transport, "t1"), errors.ServerError)
 
 
 def test_opening_a_transaction_is_repeated(transport, server):

@@ -16,6 +16,7 @@ from tests.histories.writes import (
     changes_of_one,
     creations,
     deletions,
+    promises,
     raw_changes,
     relations,
 )
@@ -31,6 +32,7 @@ def steps() -> st.SearchStrategy[Any]:
         deletions(),
         relations(),
         raw_changes(),
+        promises(),
         reads(),
         reads(),
         reads(),
@@ -38,13 +40,11 @@ def steps() -> st.SearchStrategy[Any]:
 
 
 def blocks() -> st.SearchStrategy[Block]:
+    few = st.lists(steps(), max_size=3).map(tuple)
+    inner = st.builds(Block, few, st.booleans(), st.sampled_from([False, False, True]))
     return st.builds(
         Block,
-        st.lists(
-            steps() | st.builds(Block, st.lists(steps(), max_size=3).map(tuple), st.booleans()),
-            min_size=1,
-            max_size=6,
-        ).map(tuple),
+        st.lists(steps() | inner, min_size=1, max_size=6).map(tuple),
         st.booleans(),
     )
 

@@ -15,6 +15,9 @@ from tests.library.models import (
     Author,
     Book,
     Country,
+    Edition,
+    Everything,
+    Numbered,
     Owner,
     Review,
     Shelf,
@@ -24,14 +27,19 @@ from tests.library.models import (
 
 @dataclass(frozen=True)
 class Block:
-    """Steps inside ``atomic``, each with a savepoint of its own; at the end it is left with an error, if it ``fails``."""
+    """
+    Steps inside ``atomic``, each with a savepoint of its own; at the end it is left with an error, if it ``fails``.
+
+    A block that ``joins`` has no savepoint: if it fails inside another, nothing of that one is kept.
+    """
 
     steps: tuple[Any, ...]
     fails: bool
+    joins: bool = False
 
     def __repr__(self) -> str:
         inner = "\n".join(map(repr, self.steps)).replace("\n", "\n    ")
-        return f"atomic{' that fails' * self.fails}:\n    {inner}"
+        return f"atomic{' that fails' * self.fails}{' and joins' * self.joins}:\n    {inner}"
 
 
 class _Failure(Exception):
@@ -83,7 +91,7 @@ def _taken(step: Any, alias: str) -> Any:
 def _block(block: Block, alias: str) -> Any:
     brought: list[Any] = []
     try:
-        with transaction.atomic(using=alias):
+        with transaction.atomic(using=alias, savepoint=not block.joins):
             brought += [_taken(step, alias) for step in block.steps]
             if block.fails:
                 _fail()
@@ -109,27 +117,43 @@ def kind_of(error: BaseException) -> tuple[str, str]:
     return ("error", named.__name__)
 
 
+#: What ran after commits in this history.
+committed: list[Any] = []
+
+
 def begin(alias: str) -> None:
     """Put a row or two into each table."""
-    objects = lambda model: manager(model, alias)  # noqa: E731
-    for key in ("k1", "k2"):
-        objects(Country).create(pk=key, name=key)
-        objects(Author).create(pk=key, name=key, country_id=key, email=f"{key}@example.org")
-        objects(Tag).create(pk=key, name={"k1": "a", "k2": "b"}[key])
-        objects(Book).create(pk=key, title=key, author_id=key, pages=len(key))
-        objects(Review).create(pk=key, book_id=key, stars=3)
-        objects(Shelf).create(pk=key, label=key)
-        objects(Owner).create(pk=key, name=key)
-    objects(Book).get(pk="k1").tags.add(*objects(Tag))
+    keys = ("1", "2")
+    rows: dict[type[models.Model], list[dict[str, Any]]] = {
+        Country: [{"name": key} for key in keys],
+        Author: [{"name": key, "country_id": key, "email": f"{key}@example.org"} for key in keys],
+        Tag: [{"name": "a"}, {"name": "b"}],
+        Book: [{"title": key, "author_id": key, "pages": len(key)} for key in keys],
+        Book.tags.through: [{"book_id": "1", "tag_id": key} for key in keys],
+        Review: [{"book_id": key, "stars": 3} for key in keys],
+        Shelf: [{"label": key} for key in keys],
+        Owner: [{"name": key} for key in keys],
+        Numbered: [{"name": "root"}, {"name": "child", "parent_id": 1}],
+        Edition: [{"isbn": key} for key in keys],
+        Everything: [{"array": [], "numbers": []}, {"integer": 5, "array": ["x"], "numbers": [1]}],
+    }
+    for model, values in rows.items():
+        objects = manager(model, alias)
+        objects.bulk_create(model(pk=key, **one) for key, one in zip(keys, values, strict=True))
+    committed.clear()
 
 
 def end(alias: str) -> dict[str, list[Any]]:
     """Return every row; of those between two others, whose keys are Django's choice, which others."""
     return {
-        model.__name__: sorted(
-            map(_pair if model._meta.auto_created else shown, manager(model, alias).all()), key=repr
-        )
-        for model in MODELS
+        "committed": list(committed),
+        **{
+            model.__name__: sorted(
+                map(_pair if model._meta.auto_created else shown, manager(model, alias).all()),
+                key=repr,
+            )
+            for model in MODELS
+        },
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.db import models
+from django.db import connections, models
 from django.db.models import (
     Avg,
     Count,
@@ -14,11 +14,14 @@ from django.db.models import (
     Q,
     Sum,
     Value,
+    Window,
 )
-from django.db.models.functions import Concat, Length, Upper
+from django.db.models.functions import Concat, Length, RowNumber, Upper
 from hypothesis import strategies as st
 
+from tests.draws import pick
 from tests.histories.vocabulary import (
+    FAR,
     FIELDS,
     KEYS,
     NUMERIC,
@@ -32,7 +35,12 @@ from tests.library.models import (
     Author,
     Book,
     Country,
+    Edition,
+    Everything,
+    Numbered,
     Owner,
+    Place,
+    Possession,
     Publication,
     Review,
     Shelf,
@@ -42,30 +50,33 @@ from tests.library.models import (
 
 @st.composite
 def reads(draw: Any) -> Step:
-    model = draw(st.sampled_from(WRITTEN))
+    model = pick(draw, *WRITTEN)
     tree, key = draw(conditions(model)), draw(KEYS)
-    how = draw(
-        st.sampled_from(
-            [
-                "list",
-                "list",
-                "get",
-                "count",
-                "exists",
-                "first",
-                "values",
-                "aggregate",
-                "annotate",
-                "in_bulk",
-                "iterator",
-                "prefetch",
-                "related",
-                "distinct",
-                "slice",
-                "subquery",
-                "get one",
-            ]
-        )
+    how = pick(
+        draw,
+        "list",
+        "list",
+        "get",
+        "count",
+        "exists",
+        "first",
+        "values",
+        "aggregate",
+        "annotate",
+        "in_bulk",
+        "iterator",
+        "prefetch",
+        "related",
+        "distinct",
+        "slice",
+        "subquery",
+        "get one",
+        "groups",
+        "union",
+        "window",
+        "locked",
+        "not far",
+        "only",
     )
     ask = ASKED[how]
 
@@ -101,7 +112,7 @@ def _related(chosen: Any, model: Any, key: str) -> Any:
 
 PREFETCHES: dict[type[models.Model], list[Any]] = {
     Author: ["books__tags", "edited"], Book: ["tags", "reviews", "author__country"], Tag: ["books__author", "translations"], Country: ["authors__books"],
-    Shelf: ["books", "places"], Owner: ["cascade_set", "set_null_set"],
+    Shelf: ["books", "places"], Owner: ["cascade_set", "set_null_set"], Numbered: ["numbered_set__numbered_set", "parent__parent"],
 }  # fmt: skip
 
 
@@ -139,7 +150,7 @@ def _prefetch(chosen: Any, model: Any, key: str) -> Any:
 
 def _aggregate(chosen: Any, model: Any, key: str) -> Any:
     number = NUMERIC.get(model, "pk")
-    found = {"n": Count("pk"), "most": Max(number), "few": Count("pk", filter=Q(pk="k1"))}
+    found = {"n": Count("pk"), "most": Max(number), "few": Count("pk", filter=Q(pk="1"))}
     if number != "pk":
         found |= {"sum": Sum(number), "mean": Avg(number), "none": Sum(number, default=0)}
     return chosen.aggregate(**found)
@@ -177,9 +188,53 @@ def _first(chosen: Any, model: Any, key: str) -> Any:
     return [one and shown(one) for one in (found.first(), found.last(), found.reverse().first())]
 
 
+def _groups(chosen: Any, model: Any, key: str) -> Any:
+    names = {
+        Book: ["author", "in_print"], Review: ["book"], Everything: ["integer", "boolean"], Edition: ["number"], Numbered: ["parent"],
+        Place: ["shelf"], Possession: ["protect", "cascade"], Author: ["country", "rating"],
+    }.get(model, ["pk"])  # fmt: skip
+    found = chosen.order_by().values(*names).annotate(n=Count("pk")).filter(n__gte=1)
+    return list(found.order_by("-n", *names).values_list("n", *names))
+
+
+def _union(chosen: Any, model: Any, key: str) -> Any:
+    keys = chosen.order_by().values_list("pk")
+    others = manager(model, chosen.db).filter(pk__in=["1", key]).order_by().values_list("pk")
+    return [
+        list(getattr(keys, name)(others).order_by("pk"))
+        for name in ("union", "intersection", "difference")
+    ]
+
+
+def _window(chosen: Any, model: Any, key: str) -> Any:
+    found = manager(model, chosen.db).annotate(
+        n=Window(RowNumber(), order_by=[NUMERIC.get(model, "pk"), "pk"])
+    )
+    return list(found.filter(n__lte=2).order_by("n").values_list("pk", "n"))
+
+
+def _locked(chosen: Any, model: Any, key: str) -> Any:
+    if not connections[chosen.db].in_atomic_block:
+        return "outside of a block"
+    return [shown(one) for one in chosen.select_for_update().order_by("pk")]
+
+
+def _not_far(chosen: Any, model: Any, key: str) -> Any:
+    found = chosen
+    for name in FAR.get(model, ["pk"])[:2]:
+        found = found.exclude(**{name: key})
+    return list(found.order_by("pk").values_list("pk", flat=True))
+
+
+def _only(chosen: Any, model: Any, key: str) -> Any:
+    name = min(FIELDS[model])
+    return [(shown(one), getattr(one, name)) for one in chosen.only("pk").order_by("pk")]
+
+
 ASKED: dict[str, Callable[[Any, Any, str], Any]] = {
     "list": _list,
     "get": _get,
+    "groups": _groups, "union": _union, "window": _window, "locked": _locked, "not far": _not_far, "only": _only,
     "get one": lambda chosen, model, key: shown(manager(model, chosen.db).get(pk=key)),
     "count": lambda chosen, model, key: (chosen.count(), chosen.order_by("pk")[1:3].count()),
     "exists": lambda chosen, model, key: chosen.exists(),
@@ -187,7 +242,7 @@ ASKED: dict[str, Callable[[Any, Any, str], Any]] = {
     "values": lambda chosen, model, key: list(chosen.order_by("-pk").values_list("pk", *FIELDS[model])),
     "aggregate": _aggregate,
     "annotate": _annotate,
-    "in_bulk": lambda chosen, model, key: {pk: shown(one) for pk, one in manager(model, chosen.db).in_bulk(["k1", key, "k9"]).items()},
+    "in_bulk": lambda chosen, model, key: {pk: shown(one) for pk, one in manager(model, chosen.db).in_bulk(["1", key, "9"]).items()},
     "iterator": lambda chosen, model, key: sorted(one.pk for one in chosen.iterator(chunk_size=2)),
     "prefetch": _prefetch,
     "related": _related,

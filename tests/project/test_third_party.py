@@ -173,12 +173,12 @@ def test_the_page_keeps_the_rows_of_suites_that_were_not_run_here(tmp_path, monk
     assert "| there-too | 2.0 | 4 | 2 | 50.0% | 2 | 0 |" in together
     assert "| a limit | here 1, there-too 2 |" in together
     assert "- here: `c`" in together
-    assert "Not run to the end yet: no." in together
+    assert "Not run yet: no." in together
     # On another machine, where only one of them has been run.
     assert write(there, results="apart") == together
     # A row is of one version.
     page.PAGE.write_text(together.replace("| here | 1.0 |", "| here | 0.9 |"))
-    assert "Not run to the end yet: here, no." in write(there, results="apart")
+    assert "Not run yet: here, no." in write(there, results="apart")
 
 
 def test_each_package_can_be_run():

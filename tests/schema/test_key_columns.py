@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 from django.core.management import call_command
-from django.db import IntegrityError, connections, models
+from django.db import DataError, IntegrityError, ProgrammingError, connections, models
 from django.test.utils import isolate_apps
 
 from appwrite_orm_django.client import rows
@@ -136,6 +136,22 @@ def test_the_column_is_added_and_filled_from_the_ids(transport, road):
         objects(Price).create(amount=Decimal("9.9"), coin_id="EUR")
     plan = plan_for(transport, wanted(Coin, Price))
     assert (plan.steps, plan.unrecorded) == ((), ())
+
+
+def test_before_the_column_is_added_errors_name_the_way_out(transport):
+    filled(transport)
+    for use in (
+        lambda: objects(Coin).get(pk="EUR"),
+        lambda: list(objects(Coin).filter(name="Euro")),
+        lambda: objects(Coin).filter(pk__startswith="E").count(),
+        lambda: objects(Coin).create(pk="USD", name="Dollar"),
+        lambda: objects(Price).get().coin,
+        lambda: objects(Coin).filter(name="Euro").delete(),
+    ):
+        with pytest.raises((ProgrammingError, DataError), match=r"manage\.py migrate"):
+            use()
+    by_migrate(transport)
+    assert sorted(objects(Coin).values_list("name", flat=True)) == ["Euro", "Koruna"]
 
 
 def test_an_interrupted_run_is_finished(transport):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 from decimal import Decimal
 
@@ -30,6 +31,10 @@ KEYS = {
     "whole": lambda: models.DecimalField(max_digits=8, decimal_places=0, primary_key=True),
     "float": lambda: models.FloatField(primary_key=True),
     "email": lambda: models.EmailField(primary_key=True),
+    "ip": lambda: models.GenericIPAddressField(primary_key=True),
+    "time": lambda: models.TimeField(primary_key=True),
+    "boolean": lambda: models.BooleanField(primary_key=True),
+    "json": lambda: models.JSONField(primary_key=True),
 }
 
 #: The old key, the new one, a value, and the same value afterwards, or None if the change is refused.
@@ -53,6 +58,12 @@ CHANGES = [
     ("float", "char", 2.0, None),
     ("float", "id", 1.5, "1.5"),
     ("float", "id", 2.0, None),
+    ("ip", "id", "10.0.0.1", "10.0.0.1"),
+    ("time", "char", datetime.time(1, 2, 3), None),
+    ("time", "id", datetime.time(1, 2, 3), None),
+    ("boolean", "id", True, None),
+    ("boolean", "char", True, None),
+    ("json", "char", 5, None),
 ]
 
 

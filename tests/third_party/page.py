@@ -202,8 +202,14 @@ def write(packages: Iterable[Package]) -> None:
         _HEAD.format(version=django.get_version()),
         _table(suite.row for suite in shown.values()),
         "",
-        *(textwrap.wrap(f"Not run to the end yet: {', '.join(missing)}.", 100) if missing else []),
-        *([""] if missing else []),
+        *(
+            [
+                textwrap.fill(f"Not run yet: {', '.join(missing)}.", 100, break_on_hyphens=False)
+                + "\n"
+            ]
+            if missing
+            else []
+        ),
         _PARTS,
         "## Reasons\n",
         "Tests that pass on SQLite and cannot pass on Appwrite (`tests/third_party/reasons.toml`):\n",

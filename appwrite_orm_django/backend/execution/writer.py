@@ -51,7 +51,6 @@ from appwrite_orm_django.client.errors import (
     AppwriteError,
     ColumnNotFound,
     InvalidRequest,
-    RowConflict,
     RowNotFound,
     ServerError,
     TransactionLimitExceeded,
@@ -63,7 +62,6 @@ from appwrite_orm_django.client.errors import (
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.connection import Block, Connection
-    from appwrite_orm_django.cache.service import Write
     from appwrite_orm_django.client.queries import Query
     from appwrite_orm_django.client.references import TableRef
 
@@ -93,44 +91,38 @@ class Writer:
         staging = None if connection.writes_directly else connection.transaction
         table = command.tables[0].table
         row_ids = command.row_ids
-        before = by_value.RowBefore()
+        values = None if staging else by_value.of_command(connection, command)
         notice = connection.cache.write(
             () if row_ids is not None else (table,),
             () if row_ids is None else [(table, row_id) for row_id in row_ids],
             operation=command.operation,
             sender=command.model,
             staged=staging is not None,
-            values=None if staging else by_value.row_values(connection, command, before),
+            values=None if values is None else values.of_tables,
         )
         with notice, own_write():
             command = hidden_columns.completed(connection, command)
             if staging is not None:
                 return staging.stage(command)
-            if not notice.is_certain or before.version is None:
+            if values is None or isinstance(command, CreateRows):
                 return self._run_directly(command)
-            if not isinstance(command, (UpdateRow, DeleteRows)):
-                # Its hidden columns take several requests.
-                notice.doubt()
-                return self._run_directly(command)
-            return self._run_unless_changed(command, before.version, notice)
+            values.notice = notice
+            return self._run_knowing(command, values)
 
-    def _run_unless_changed(
-        self, command: UpdateRow | DeleteRows, version: str, notice: Write
-    ) -> WriteResult:
-        """
-        Write a row if it is as it was read, or else with its values unknown to the cache.
-
-        The cache does not see other clients, and may have lost the traces of our own.
-        """
-        try:
-            result = self._run_directly(replace(command, unmodified_since=version))
-        except RowConflict:
-            notice.doubt()
+    def _run_knowing(self, command: Command, values: by_value.Values) -> WriteResult:
+        """Write one row, and tell the cache which values it has before and after it."""
+        if not isinstance(command, (UpdateRow, IncrementColumn, DeleteRows)):
+            # Its hidden columns take several requests.
+            values.notice.doubt()
             return self._run_directly(command)
-        if result.row is not None:
-            keys = self.connection.cache.core.keys
-            found = by_value.values_of(keys, command.table.table, result.row)
-            notice.note_values(found or ())
+
+        def send(since: str | None) -> WriteResult:
+            if since is None or isinstance(command, IncrementColumn):
+                return self._run_directly(command)
+            return self._run_directly(replace(command, unmodified_since=since))
+
+        result = values.write_one(send, adds=isinstance(command, IncrementColumn))
+        values.note_answer(result.row)
         return result
 
     def _run_directly(self, command: Command) -> WriteResult:

@@ -44,6 +44,7 @@ from appwrite_orm_django.client.errors import UniqueViolation
 from appwrite_orm_django.client.transactions import MAX_OPERATIONS
 
 if TYPE_CHECKING:
+    from appwrite_orm_django.backend.by_value import Values
     from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.backend.transactions.log import Key
     from appwrite_orm_django.backend.transactions.versions import Seen
@@ -79,6 +80,7 @@ class Transaction:
         self.connection = connection
         self.in_parts = in_parts
         self.log = Log()
+        self.values: Values | None = None
         # The versions of rows that the block has seen, and the committed rows that the log changes.
         self.versions: dict[Key, tuple[Seen, ...]] = {}
         self._bases: dict[Key, Row | None] = {}
@@ -579,9 +581,12 @@ class Transaction:
         self.locked.clear()
         self.lock_rows.clear()
 
-    def commit(self) -> None:
+    def commit(self, values: Values | None = None) -> None:
         """
         Commit the log.
+
+        Args:
+            values: the values of the changed rows, which are told to the cache.
 
         Raises:
             WriteRefused: another client changed a row that this block read and changed, or locked
@@ -598,6 +603,7 @@ class Transaction:
             self._next_count = min(self._next_count, _SHORT)
             self._make_room()
         if self.log:
+            self.values = values
             with self.parts.part(len(self.log.operations)), own_write(), self.blindly():
                 commit.commit(self)
 

@@ -51,6 +51,7 @@ from appwrite_orm_django.client.transactions import MAX_OPERATIONS
 from appwrite_orm_django.schema.own_tables import CLAIM_COLUMN
 
 if TYPE_CHECKING:
+    from appwrite_orm_django.backend.by_value import Values
     from appwrite_orm_django.backend.connection import Connection
     from appwrite_orm_django.backend.transactions.log import Log
     from appwrite_orm_django.backend.transactions.versions import Seen
@@ -64,9 +65,14 @@ _NO_ANSWER = (ConnectionFailed, RequestTimeout, NotAppwrite, ServerError, RateLi
 
 
 class Block(Protocol):
-    """A block to commit: its log, and the rows that it has seen and locked."""
+    """
+    A block to commit: its log, and the rows that it has seen and locked.
+
+    ``values`` are the values of the rows for the cache, or None if it does not ask for them.
+    """
 
     in_parts: bool
+    values: Values | None
     log: Log
     versions: dict[Key, tuple[Seen, ...]]
     locked: set[Key]
@@ -298,6 +304,7 @@ class _Commit:
                 refuse_moments(operation.table, [operation.data])
         self.claims = staging.table_in(connection.database_id)
         self.folded = folded
+        self.values = block.values
         # Whether the operations are merged, and in an order that must be kept.
         self.is_ordered = False
         changed = {
@@ -310,6 +317,7 @@ class _Commit:
         self.read = {key: looks for key, looks in block.versions.items() if key in changed}
         self.checked: dict[Key, tuple[Seen, ...]] = dict(self.read)
         self.new_locks: list[str] = []
+        self.is_in_bulk = False
         self.nonce = uuid.uuid4().hex
         self.generations: dict[Key, int] = {}
         self._lock(block, changed)
@@ -353,7 +361,7 @@ class _Commit:
         engine = self.connection.engine
         if not (self.checked or self.new_locks):
             if len(self.folded) == 1 and _is_one_request(self.folded[0], engine):
-                return self._send(self.folded[0])
+                return self._send_knowing(self.folded[0])
             if not staging.without_moments(self.folded):
                 return None
         if not engine.keeps_operator_text:
@@ -393,30 +401,48 @@ class _Commit:
         claimed = f"and {len(more)} more rows were claimed" if more else "was claimed"
         raise _conflict(f"{table.table}/{row_id} {claimed}")
 
-    def _send(self, operation: Operation) -> Mapping[str, Any]:
-        """Send a single change, which is atomic; return the row as far as the answer has it."""
+    def _send_knowing(self, operation: Operation) -> Mapping[str, Any]:
+        """Send a single change; tell the cache which values the row has before and after it."""
+        values = self.values
+        if values is None:
+            return self._send(operation)
+        row = values.write_one(
+            lambda since: self._send(operation, since=since), adds=operation.action == "increment"
+        )
+        values.note_answer(row or None)
+        return row
+
+    def _send(self, operation: Operation, *, since: str | None = None) -> Mapping[str, Any]:
+        """
+        Send a single change, which is atomic; return the row as far as the answer has it.
+
+        Raises:
+            RowConflict: the row was changed after ``since``, an ``$updatedAt``.
+        """
         writer, table, row_id = self.connection.writer, operation.table, operation.row_id
         try:
             if operation.action == "create":
                 return writer.create_row(table, row_id, operation.data)
             if operation.action == "update":
-                return writer.write_row(table, row_id, operation.data)
+                return writer.write_row(table, row_id, operation.data, since=since)
             if operation.action == "delete":
-                rows.delete_row(self.transport, table, row_id)
+                rows.delete_row(self.transport, table, row_id, unmodified_since=since)
             else:
                 ((column, amount),) = operation.data.items()
                 try:
-                    add(self.transport, table, row_id, column, amount, operation.bounds)
+                    row = add(self.transport, table, row_id, column, amount, operation.bounds)
                 except (UniqueViolation, ServerError) as error:
                     writer.explain_increment(error, table, row_id, operation.data)
                     raise
+                if self.values is not None:
+                    self.values.note_answer(row)
         except RowNotFound as error:
             raise _conflict(f"{table.table}/{row_id} was deleted") from error
         except _NO_ANSWER as error:
             if error.ambiguous:
                 raise writer.unknown(error) from error
             raise _refused(error) from error
-        return {}
+        return {}  # the answer to an increment has the moments from before it
 
     # Staging
 
@@ -453,6 +479,7 @@ class _Commit:
         return mark if keeps_changes and len(marked) <= MAX_OPERATIONS else None
 
     def _stage_operations(self, operations: list[dict[str, Any]]) -> str:
+        self.is_in_bulk = any(one["action"] in ("bulkUpdate", "bulkDelete") for one in operations)
         transaction_id = str(transactions.create_transaction(self.transport, _TTL_S)["$id"])
         try:
             transactions.create_operations(self.transport, transaction_id, operations)
@@ -512,25 +539,45 @@ class _Commit:
         }
 
     def _check(self) -> None:
-        """Compare the versions that the block has seen; the server detects later changes."""
-        if (changed := self._changed()) is not None:
+        """
+        Compare the versions that the block has seen; the server detects later changes.
+
+        It is not known to do so in operations for several rows, and does not where it increments.
+        """
+        changed, found = self._compared({} if self.values is None else self.values.wanted())
+        if self.values is not None and changed is None:
+            self.values.know({} if self.is_in_bulk else found, may_be_late=True)
+        if changed is not None:
             self._forget_cached(changed)
             raise _conflict(f"{changed[0].table}/{changed[1]} was changed")
 
     def _changed(self) -> Key | None:
-        by_table: dict[TableRef, list[str]] = {}
-        for (table, _), looks in self.checked.items():
-            by_table.setdefault(table, []).append(looks[0].row_id)
-        for table, ids in by_table.items():
-            found = {
-                key_of(table, row[ROW_ID]): row
-                for row in staging.by_ids(self.transport, table, ids)
-            }
-            for row_id in ids:
-                key = key_of(table, row_id)
-                if not all(look.holds(found.get(key)) for look in self.checked[key]):
-                    return table, row_id
-        return None
+        return self._compared({})[0]
+
+    def _compared(
+        self, wanted: Mapping[TableRef, Sequence[str]]
+    ) -> tuple[Key | None, dict[Key, Mapping[str, Any]]]:
+        """
+        Return a row that is not as the block has seen it, and the rows that were read.
+
+        Args:
+            wanted: the ids of more rows to read, by table.
+        """
+        by_table: dict[TableRef, dict[str, str]] = {}
+        for (table, row_id), looks in self.checked.items():
+            by_table.setdefault(table, {})[row_id] = looks[0].row_id
+        for table, ids in wanted.items():
+            others = {row_id.lower(): row_id for row_id in ids}
+            by_table[table] = others | by_table.get(table, {})
+        found: dict[Key, Mapping[str, Any]] = {}
+        for table, of_table in by_table.items():
+            for row in staging.by_ids(self.transport, table, of_table.values()):
+                found[key_of(table, row[ROW_ID])] = row
+            for folded, row_id in of_table.items():
+                key = table, folded
+                if not all(look.holds(found.get(key)) for look in self.checked.get(key, ())):
+                    return (table, row_id), found
+        return None, found
 
     def _forget_cached(self, key: Key) -> None:
         # The version may have come from the cache, if the change was not announced. A retry of the
