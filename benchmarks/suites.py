@@ -134,6 +134,8 @@ def run(quick: bool) -> Report:
             for name in CONTENDERS:
                 one = Contender("benchmarks.suites", name, str(tables - OTHER_TABLES))
                 calls[name] = partial(stack.enter_context(one).call, "database")
+            for call in calls.values():
+                call()
             figures = Figures(f"a test database of {tables} tables", tables, "tables")
             report.figures.append(interleave(figures, calls, 1 if quick else 3))
     report.save()

@@ -1,18 +1,40 @@
 """
-Announce schema changes to the cache.
+Announce schema changes: to the cache, to Django's log of queries, and to its log of schema changes.
 
 To the cache, a schema change is a write to whole tables that takes many requests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from appwrite_orm_django.backend.commands import Command
 
 if TYPE_CHECKING:
     from appwrite_orm_django.backend.connection import Connection
+    from appwrite_orm_django.client.references import TableRef
     from appwrite_orm_django.schema.steps import Step
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaChange(Command):
+    """Carry out the steps of one operation of the schema editor."""
+
+    is_read: ClassVar[bool] = False
+
+    text: str
+    refs: tuple[TableRef, ...]
+    carry_out: Callable[[], object]
+
+    @property
+    def tables(self) -> tuple[TableRef, ...]:
+        return self.refs
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @contextmanager

@@ -62,7 +62,15 @@ class SQLCompiler(compiler.SQLCompiler):
         return query.get_compiler(using=elsewhere) if elsewhere else super().__new__(cls)
 
     def compile(self, node: Any) -> tuple[str, tuple[()]]:
-        """Return a placeholder: commands describe expressions, which are never rendered as text."""
+        """
+        Return a placeholder: commands describe expressions, which are never rendered as text.
+
+        Only the statements that define indexes and constraints show them, for logs.
+        """
+        if not self.query.alias_cols:
+            local = self.query.get_compiler(connection=self.connection.local_database)  # type: ignore[arg-type]  # Django's own only
+            shown: tuple[str, tuple[()]] = local.compile(node)
+            return shown
         if isinstance(node, OrderBy):
             # get_order_by(), called for prefetches of slices, identifies an order by the text
             # before its direction.

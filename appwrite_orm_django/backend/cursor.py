@@ -12,6 +12,7 @@ from django.db import NotSupportedError
 from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
 
 from appwrite_orm_django.backend import instrumentation
+from appwrite_orm_django.backend.changing import SchemaChange
 from appwrite_orm_django.backend.commands import Command, Savepoint
 
 if TYPE_CHECKING:
@@ -67,6 +68,9 @@ class Cursor:
             return self._execute_sql(str(command), params)
         if isinstance(command, Savepoint):
             self.connection.savepoint_command(command)
+            return self
+        if isinstance(command, SchemaChange):
+            command.carry_out()
             return self
         watcher = instrumentation.current()
         with (

@@ -153,6 +153,15 @@ INTERNALS: Mapping[str, tuple[Internal, ...]] = {
         Internal("django.db.models.base.ModelBase", "model options in addition to Django's"),
         Internal("django.db.models.base.ModelState", "instances from cached rows"),
         Internal(
+            "django.db.models.options.Options",
+            "models with one field changed, for fields that the schema editor gets without a model",
+            ("_expire_cache",),
+        ),
+        Internal(
+            "django.apps.registry.Apps",
+            "models of tables that SQL reads and no model of an app has",
+        ),
+        Internal(
             "django.db.models.query_utils.DeferredAttribute",
             "instances from cached rows: fields that may be set directly",
         ),

@@ -35,11 +35,14 @@ class DatabaseFeatures(BaseDatabaseFeatures):
     supports_column_check_constraints = False
     supports_table_check_constraints = False
     can_introspect_check_constraints = False
-    # Of unique constraints, which are enforced by hidden columns (``schema.unique``). Indexes with
-    # conditions or expressions are left out, with a warning of ``checks.models``.
+    # Of unique constraints, which are enforced by hidden columns (``schema.unique``). Without these
+    # flags, Django would warn that no constraint is created. Indexes with conditions or expressions
+    # are left out, with a warning of ``checks.models``.
     supports_partial_indexes = True
     supports_expression_indexes = True
     supports_nulls_distinct_unique_constraints = True
+    # One index enforces them all, and MongoDB has no second one over the same columns.
+    allows_multiple_constraints_on_same_fields = False
     supports_tablespaces = False
     supports_unspecified_pk = True
     # Integer keys are written as text and -0 has no meaning, but 0 is a key like any other.

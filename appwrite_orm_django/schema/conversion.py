@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -14,6 +15,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator, validate_email, validate_ipv46_address
+from django.utils.dateparse import parse_date, parse_datetime, parse_time
 
 from .definitions import INT64, Column, Encoding
 from .encodings import of_column
@@ -350,7 +352,7 @@ def _moment(value: Any) -> str:
     """Return a datetime in the server's format, in which equal datetimes are equal texts."""
     try:
         text = value.isoformat() if isinstance(value, date) else value.replace("Z", "+00:00")
-        moment = datetime.fromisoformat(text)
+        moment = _parsed(text)
         moment = (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(
             timezone.utc
         )
@@ -375,13 +377,29 @@ def _date(value: Any) -> str:
         return _moment(value)
     text = str(value)
     try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        moment = _parsed(text.replace("Z", "+00:00"))
     except ValueError:
         raise CannotConvert("not a date in ISO 8601") from None
     if _has_more_digits(text, 0):
         raise CannotConvert(_WITHIN_A_DAY)
     _without_time_of_day(moment)
     return _moment(moment.date())
+
+
+def _parsed(text: str) -> datetime:
+    """
+    Return a datetime from text in a form that Django's fields accept.
+
+    Raises:
+        ValueError: it has no such form, or is impossible.
+    """
+    with contextlib.suppress(ValueError):
+        return datetime.fromisoformat(text)
+    if (moment := parse_datetime(text)) is not None:
+        return moment
+    if (day := parse_date(text)) is not None:
+        return datetime.combine(day, time())
+    raise ValueError(text)
 
 
 def _without_time_of_day(moment: datetime) -> None:
@@ -393,12 +411,23 @@ def _time(value: Any) -> str:
     try:
         moment = value if isinstance(value, time) else time.fromisoformat(value)
     except ValueError:
-        raise CannotConvert("not a time in ISO 8601") from None
+        # Django's function would drop a time zone from what Python can read.
+        moment = _unpadded_time(value)
     if moment.tzinfo is not None:
         raise CannotConvert("a time zone, which would be lost")
     if isinstance(value, str) and _has_more_digits(value, 6):
         raise CannotConvert("more digits of a second than the 6 that a time has")
     return f"{moment:%H:%M:%S.%f}"
+
+
+def _unpadded_time(text: str) -> time:
+    try:
+        moment = parse_time(text)
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise CannotConvert("not a time in ISO 8601")
+    return moment
 
 
 def _uuid(value: Any) -> str:

@@ -156,8 +156,16 @@ def _key_encoding(model: Model, table: str) -> Encoding:
 
 def _hidden_column(hidden: HiddenColumn) -> Column:
     """Return a hidden column, with the columns that it makes unique."""
-    names = [unquoted(str(field.column)) for field in hidden.fields]
-    covers = (*names, *("" for _expression in hidden.expressions))
+    options: Any = hidden.model._meta
+    fields = [
+        *hidden.fields,
+        # A field may also be given as an expression.
+        *(
+            options.get_field(one.name) if type(one) is models.F and "__" not in one.name else None  # type: ignore[attr-defined]  # missing in django-stubs
+            for one in hidden.expressions
+        ),
+    ]
+    covers = tuple("" if field is None else unquoted(str(field.column)) for field in fields)
     column = hidden.column
     kind = "" if not hidden.is_plain else UNIQUE if hidden.nulls_distinct else UNIQUE_NULLS
     field = ModelField(kind, hidden.name, covers=covers)

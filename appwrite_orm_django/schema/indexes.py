@@ -14,6 +14,7 @@ from typing import Literal
 
 from django.db import models
 from django.db.models.constraints import BaseConstraint
+from django.db.models.expressions import OrderBy
 
 from appwrite_orm_django.engines import MARIADB, Engine
 
@@ -140,9 +141,10 @@ def _named_indexes(
     refused: list[UnsupportedModel],
 ) -> Iterator[Index]:
     for index in indexes:
+        fields_orders = index.fields_orders or _ordered_names(index)
         reason = (
             "expressions"
-            if index.expressions
+            if fields_orders is None
             else "a condition"
             if index.condition is not None
             else None
@@ -155,12 +157,12 @@ def _named_indexes(
             )
             continue
         try:
-            columns = tuple(local_key(model, name) for name, _order in index.fields_orders)
+            columns = tuple(local_key(model, name) for name, _order in fields_orders or ())
         except UnsupportedModel as error:
             refused.append(error)
             continue
         orders: tuple[Literal["ASC", "DESC"], ...] = tuple(
-            "DESC" if order else "ASC" for _name, order in index.fields_orders
+            "DESC" if order else "ASC" for _name, order in fields_orders or ()
         )
         kind: Literal["key", "unique", "fulltext", "spatial"] = getattr(
             index, "appwrite_type", "key"
@@ -169,6 +171,26 @@ def _named_indexes(
         yield Index(
             _index_name(index.name), kind, columns, orders if "DESC" in orders else (), lengths
         )
+
+
+def _ordered_names(index: models.Index) -> list[tuple[str, str]] | None:
+    """
+    Return the fields of an index whose expressions are all fields, and the order of each.
+
+    It is a plain index, as it is for the other backends of Django.
+    """
+    found: list[tuple[str, str]] = []
+    for expression in index.expressions:
+        order = ""
+        if isinstance(expression, OrderBy):
+            if expression.nulls_first or expression.nulls_last:
+                return None
+            order, expression = "DESC" if expression.descending else "", expression.expression
+        name: str = getattr(expression, "name", "")
+        if type(expression) is not models.F or "__" in name:
+            return None
+        found.append((name, order))
+    return found
 
 
 def _field_indexes(model: Model, refused: list[UnsupportedModel]) -> Iterator[Index]:

@@ -31,6 +31,11 @@ class Step:
     table: str
 
     @property
+    def statement(self) -> str:
+        """The step in the words of SQL, for logs and ``sqlmigrate``."""
+        return f'ALTER TABLE "{self.table}" /* {self} */'
+
+    @property
     def destructive(self) -> bool:
         """Whether existing values can be lost, or rejected by a later write."""
         return False
@@ -75,7 +80,11 @@ class CreateDatabase(Step):
 
 @dataclass(frozen=True, slots=True)
 class CreateTable(_TableStep):
-    pass
+    @property
+    def statement(self) -> str:
+        parts = [f'"{column.key}" {column}' for column in self.definition.columns]
+        parts += [f'index "{index.key}" {index}' for index in self.definition.indexes]
+        return f'CREATE TABLE "{self.table}" ({", ".join(parts)})'
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,10 @@ class RenameColumn(Step):
 
     old: str
     column: Column
+
+    @property
+    def statement(self) -> str:
+        return f'ALTER TABLE "{self.table}" RENAME COLUMN "{self.old}" TO "{self.column.key}"'
 
     def __str__(self) -> str:
         return f"column {self.table}.{self.old} renamed to {self.column.key}"
@@ -103,6 +116,10 @@ class DropIndex(_IndexStep):
 
     replaced: bool = False
     broken: bool = False
+
+    @property
+    def statement(self) -> str:
+        return f'DROP INDEX "{self.index.key}" ON "{self.table}"'
 
     @property
     def destructive(self) -> bool:
@@ -137,6 +154,10 @@ class DropColumn(_ColumnStep):
     replaced_by: str = ""
 
     @property
+    def statement(self) -> str:
+        return f'ALTER TABLE "{self.table}" DROP COLUMN "{self.column.key}"'
+
+    @property
     def destructive(self) -> bool:
         if is_hidden(self.column.key):
             return False  # its values are computed from the row's others
@@ -156,6 +177,10 @@ class CreateColumn(_ColumnStep):
     required at the end, because rows without a value for a required column cannot be updated
     (recording ``columns-async``).
     """
+
+    @property
+    def statement(self) -> str:
+        return f'ALTER TABLE "{self.table}" ADD COLUMN "{self.column.key}" {self.column}'
 
     @property
     def warning(self) -> str:
@@ -306,7 +331,9 @@ class MoveKey(Step):
 
 @dataclass(frozen=True, slots=True)
 class CreateIndex(_IndexStep):
-    pass
+    @property
+    def statement(self) -> str:
+        return f'CREATE INDEX "{self.index.key}" ON "{self.table}" /* {self.index} */'
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +377,10 @@ class ChangeTable(Step):
 @dataclass(frozen=True, slots=True)
 class DropTable(_TableStep):
     sign: ClassVar[str] = "-"
+
+    @property
+    def statement(self) -> str:
+        return f'DROP TABLE "{self.table}"'
 
     @property
     def destructive(self) -> bool:

@@ -66,7 +66,8 @@ DIGEST_LENGTH = 40
 DIGEST = Encoding("unique digest")
 
 #: Expressions whose value depends on more than the row, or that SQLite computes in another way.
-_UNSTABLE = (Aggregate, Collate, Now, Random, RawSQL, Subquery, Window, Query)
+_OUTSIDE_THE_ROW = (Aggregate, Now, Random, Subquery, Window, Query)
+_UNSTABLE = (*_OUTSIDE_THE_ROW, Collate, RawSQL)
 
 
 def needs_hidden_column(engine: Engine, columns: Iterable[Column]) -> bool:
@@ -459,6 +460,14 @@ def _fields_read(model: Model, expression: Any) -> list[AnyField]:
                 raise NotExact(f"it depends on {node.target.name}, which has no column here")
             found[node.target.name] = node.target
     return list(found.values())
+
+
+def depends_on_more_than_the_row(expression: Any) -> str | None:
+    """Return the part of an expression whose value may change while the row does not, or None."""
+    return next(
+        (type(node).__name__ for node in _nodes(expression) if isinstance(node, _OUTSIDE_THE_ROW)),
+        None,
+    )
 
 
 def _names_read(expression: Any) -> Iterator[str]:

@@ -12,7 +12,7 @@ from . import model, mutants, values_model
 def test_no_schedule_shows_an_old_list(world, first):
     outcomes, ways = values_model.check(Protocol, range(first, first + 1000), world=world)
     assert min(outcomes.values()) > 3_000, f"the schedules hardly exercise the protocol: {outcomes}"
-    assert min(ways.values()) > 20, f"the schedules write in too few ways: {ways}"
+    assert min(ways.values()) > 10, f"the schedules write in too few ways: {ways}"
 
 
 @pytest.mark.slow
@@ -34,7 +34,7 @@ def test_no_schedule_of_a_long_run_shows_an_old_list(block):
 def test_no_schedule_of_few_writers_shows_an_old_list(world):
     outcomes, ways = values_model.check(Protocol, range(600), world=world)
     assert min(outcomes.values()) > 1_000, f"the schedules hardly exercise it: {outcomes}"
-    assert min(ways.values()) > 5, f"the schedules write in too few ways: {ways}"
+    assert min(ways.values()) > 2, f"the schedules write in too few ways: {ways}"
 
 
 def name_of(value):

@@ -15,6 +15,7 @@ SUITE = """
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.core.cache import cache
 from django.db import connection
 from django.test import TestCase
 
@@ -25,6 +26,10 @@ class T(TestCase):
 
     def test_again(self):
         assert Group.objects.create(name="a").pk == 1
+
+    def test_the_cache_in_a_table_is_in_memory(self):
+        cache.set("a", 1)
+        assert cache.get("a") == 1
 
     def test_that_fails(self):
         self.fail("on purpose")
@@ -40,6 +45,7 @@ def test_that_is_skipped():
 SETTINGS = """
 SECRET_KEY = "tests"
 DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "a/file"}}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "c"}}
 INSTALLED_APPS = ("django.contrib.contenttypes", "django.contrib.auth")
 USE_TZ = True
 """
@@ -104,6 +110,7 @@ def test_the_plugin_gives_a_suite_other_databases(tmp_path, monkeypatch, way):
     common = {
         "test_keys_begin_with_one": "passed",
         "test_again": "passed",
+        "test_the_cache_in_a_table_is_in_memory": "passed",
         "test_that_fails": "failed",
         "test_that_is_skipped": "skipped by Django",
     }

@@ -192,15 +192,25 @@ class LocalDatabase(base.DatabaseWrapper):
             self.noted = before
 
     @contextmanager
-    def with_tables(self, tables: Iterable[LocalTable]) -> Iterator[sqlite3.Connection]:
+    def with_tables(
+        self, tables: Iterable[LocalTable], *, alone: bool = False
+    ) -> Iterator[sqlite3.Connection]:
         """
         Lend the raw connection with these tables. All changes made inside are rolled back.
 
         The empty tables remain for the next query that needs them.
+
+        Args:
+            tables: the tables.
+            alone: whether to drop what remains of other queries. A statement whose tables are not
+                known yet would read it as empty tables.
         """
         self.ensure_connection()
         raw: sqlite3.Connection = self.connection
-        self._make(raw, list(tables))
+        tables = list(tables)
+        if alone:
+            self._drop_others(raw, tables)
+        self._make(raw, tables)
         raw.execute("BEGIN")
         try:
             yield raw
@@ -313,6 +323,11 @@ class LocalDatabase(base.DatabaseWrapper):
             is_rowid=is_rowid,
             is_row_id=texts.holds_row_ids(field),
         )
+
+    def _drop_others(self, raw: sqlite3.Connection, tables: list[LocalTable]) -> None:
+        kept = {table.name.lower() for table in tables}
+        for name in [name for name in self._tables if name not in kept]:
+            raw.execute(self._tables.pop(name).drop_sql())
 
     def _make(self, raw: sqlite3.Connection, tables: list[LocalTable]) -> None:
         missing = [table for table in tables if self._tables.get(table.name.lower()) is not table]

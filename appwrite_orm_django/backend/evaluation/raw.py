@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.apps import apps
+from django.db import ProgrammingError
 from django.db.models import Model
 
 from appwrite_orm_django.backend.commands import Condition
 from appwrite_orm_django.backend.evaluation.commands import Fetch, LocalQuery
 from appwrite_orm_django.backend.evaluation.names import as_written, with_row_ids
 from appwrite_orm_django.backend.evaluation.plan import checked_param
+from appwrite_orm_django.backend.evaluation.recorded_models import recorded_models
 from appwrite_orm_django.backend.evaluation.run import Program, Run, allow_everything
 from appwrite_orm_django.backend.values import table_id
 from appwrite_orm_django.client.queries import check_text
@@ -37,13 +39,18 @@ def plan_sql(sql: str, params: Params, connection: Connection) -> LocalQuery | N
 
     Raises:
         InvalidText: the statement or a parameter has a lone surrogate.
-        DatabaseError: SQLite rejects the statement, or it names a table without a model.
+        DatabaseError: SQLite rejects the statement, or it names a table that does not exist.
     """
     if not _READS.match(sql):
         return None
     params = adapted(sql, params, connection)
     named = named_in(sql)
-    uses = uses_of(sql, params, named, connection)
+    try:
+        uses = uses_of(sql, params, named, connection)
+    except ProgrammingError:
+        # It names what no model has. On other databases, it only has to be in the database.
+        named = {**named, **recorded_models(sql, connection)}
+        uses = uses_of(sql, params, named, connection)
     if uses.others or uses.written:
         return None
     fetches = tuple(
@@ -142,7 +149,7 @@ def uses_of(
         sql, tables = with_row_ids(
             sql, {name: database.table_of(model) for name, model in named.items()}
         )
-        with database.with_tables(tables.values()) as raw:
+        with database.with_tables(tables.values(), alone=True) as raw:
             raw.set_authorizer(note)
             try:
                 with database.cursor_over(tables.values()) as cursor:
