@@ -438,13 +438,17 @@ class Store:
                 return set()
             redis = self._redis.of(cache)
             if redis is not None:
-                return redis.add_many(locks, timeout)
-            return {key for key, token in locks.items() if cache.add(key, token, timeout) is True}
+                stored = redis.add_many(locks, timeout)
+            else:
+                stored = {key for key, one in locks.items() if cache.add(key, one, timeout) is True}
         except _NO_FAULT:
             return set()
         except Exception as exc:  # noqa: BLE001
             self._fail(exc, started)
             return set()
+        # The breaker allows one attempt after a failure: it must not stay taken by this one.
+        self._breaker.succeed()
+        return stored
 
     def release(self, key: str) -> None:
         """Tell those who wait for a lease that there will be no entry."""
