@@ -310,7 +310,11 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
     def _change_keys_to(
         self, before: type[Model], old: AnyField, after: type[Model], new: AnyField
     ) -> None:
-        """Convert the foreign keys to a field, or to a changed primary key, to its storage."""
+        """
+        Convert the foreign keys to a field, or to a changed primary key, to its storage.
+
+        So are the keys to these keys: a child's link to its parent is the target of other keys.
+        """
         pairs = {old.name: (old, new)}
         if old.primary_key != new.primary_key:
             pairs |= {"pk": (before._meta.pk, after._meta.pk)}
@@ -321,9 +325,12 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                     other = known.get((key.model._meta.label_lower, key.name))
                     if other is not None:
                         self._change_model(other.model, key.model)
+                        self._change_keys_to(other.model, other, key.model, key)
                 continue
             for key in keys_to(was) if belongs_to_its_model(was) else ():
-                self._change_model(key.model, with_target(key.model, key, after, field))
+                changed = with_target(key.model, key, after, field)
+                self._change_model(key.model, changed)
+                self._change_keys_to(key.model, key, changed, changed._meta.get_field(key.name))
 
     def _change_model(self, before: type[Model], after: type[Model]) -> None:
         self._tables.change(self._tables.described(before), self._tables.described(after))

@@ -818,3 +818,54 @@ class TestAllIndexesMakeWay:
         connections[APPWRITE].transport.remove_listener(listener)
         assert not [line for line in made if "/indexes" in line and not line.startswith("GET")]
         assert remaining(state) == []
+
+
+def test_keys_to_keys_are_converted_with_the_field_that_they_refer_to(server):
+    def price(digits, places):
+        return models.DecimalField(max_digits=digits, decimal_places=places, unique=True)
+
+    state = after(
+        thing(("price", price(6, 2))),
+        thing(
+            ("a", models.OneToOneField("library.Alpha", models.CASCADE, to_field="price")),
+            name="Beta",
+        ),
+        thing(
+            ("b", models.ForeignKey("library.Beta", models.CASCADE, to_field="a")),
+            name="Gamma",
+        ),
+    )
+    amount = Decimal("12.50")
+    model_of(state).objects.create(id="a", price=amount)
+    model_of(state, "Beta").objects.create(id="b", a_id=amount)
+    model_of(state, "Gamma").objects.create(id="c", b_id=amount)
+    for field in (price(8, 4), price(28, 4), price(6, 2)):
+        state = after(migrations.AlterField("Alpha", "price", field), state=state)
+        row = model_of(state, "Gamma").objects.get()
+        assert row.b_id == amount
+        assert row.b.a.price == amount
+        assert remaining(state) == []
+
+
+def test_keys_to_a_child_become_as_long_as_the_key_of_its_parent(server):
+    def key(length):
+        return models.CharField(max_length=length, primary_key=True)
+
+    link = models.OneToOneField(
+        "library.Alpha", models.CASCADE, parent_link=True, primary_key=True, auto_created=True
+    )
+    state = after(
+        migrations.CreateModel("Alpha", [("code", key(30))]),
+        migrations.CreateModel("Beta", [("alpha_ptr", link)], bases=("library.Alpha",)),
+        thing(
+            ("b", models.ForeignKey("library.Beta", models.CASCADE)),
+            ("several", models.ManyToManyField("library.Beta")),
+            name="Gamma",
+        ),
+    )
+    state = after(migrations.AlterField("Alpha", "code", key(90)), state=state)
+    assert remaining(state) == []
+    beta = model_of(state, "Beta").objects.create(code="x" * 80)
+    gamma = model_of(state, "Gamma").objects.create(id="c", b=beta)
+    gamma.several.add(beta)
+    assert model_of(state, "Gamma").objects.get(several__code="x" * 80).b_id == "x" * 80
