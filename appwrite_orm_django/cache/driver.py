@@ -143,7 +143,7 @@ class _Run:
         if isinstance(operation, Fill):
             return store.fill(operation.items, operation.timeout)
         if isinstance(operation, Bump):
-            return store.bump(operation.tokens, operation.timeout, urgent=operation.urgent)
+            return store.bump(operation)
         if isinstance(operation, Claim):
             return store.claim(operation.locks, operation.life_s)
         if isinstance(operation, Mint):

@@ -1,6 +1,7 @@
 """Define the cache operations that the protocol yields."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
 # The values of a lease.
@@ -24,12 +25,17 @@ class Bump(NamedTuple):
     """
     Store these tokens unconditionally. The answer is True only if they are known to be stored.
 
-    ``urgent``: try even if the cache failed a moment ago.
+    A store that tries again stores other tokens of the same sign. Another writer may have changed
+    the tokens since, and entries that carry the ones stored first would be served again.
+
+    ``urgent``: try even if the cache failed a moment ago. ``locks``: keys with values that stay as
+    they are, which no entry carries.
     """
 
     tokens: Mapping[str, int]
     timeout: float
     urgent: bool = False
+    locks: Mapping[str, int] = MappingProxyType({})
 
 
 class Mint(NamedTuple):

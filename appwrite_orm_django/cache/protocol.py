@@ -28,6 +28,7 @@ import secrets
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from functools import reduce
 from operator import xor
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from . import entries
@@ -202,6 +203,11 @@ class Claimed(NamedTuple):
 def random_token() -> int:
     """Return a new token: positive, 62 random bits. A chance match would take some 2**61 tries."""
     return secrets.randbits(62) + 1
+
+
+def renewed(token: int) -> int:
+    """Return another token of the same sign, to be stored instead of one that may be stored."""
+    return random_token() if token > 0 else -random_token()
 
 
 def is_token(value: object) -> bool:
@@ -576,7 +582,9 @@ class Protocol:
         )
         return (yield from (self.leave_open if ambiguous else self.settle)(claimed.keys))
 
-    def _mark(self, claimed: Claimed, **others: int) -> Generator[Operation, Any, bool]:
+    def _mark(
+        self, claimed: Claimed, locks: Mapping[str, int] = MappingProxyType({})
+    ) -> Generator[Operation, Any, bool]:
         marks = {key: -self.new_token() for key in claimed.keys}
         for at, token in claimed.locks.items():
             if not token:
@@ -585,13 +593,13 @@ class Protocol:
                 marks[at.contended] = self.new_token()
             if not at.is_of_row:
                 marks[at.begun] = self.new_token()
-        stored: bool = yield Bump(marks | others, self.lock_ttl)
+        stored: bool = yield Bump(marks, self.lock_ttl, locks=locks)
         return stored
 
     def hold(self, claimed: Claimed) -> Generator[Operation, Any, bool]:
         """Announce that a write continues, as ``begin`` does, and keep its locks."""
         locks = {at.lock: token for at, token in claimed.locks.items() if token}
-        return (yield from self._mark(claimed, **locks))
+        return (yield from self._mark(claimed, locks))
 
     def doubt(self, claimed: Claimed) -> Generator[Operation, Any, Claimed]:
         """Announce that the values of the rows are not certain after all; nothing was written."""

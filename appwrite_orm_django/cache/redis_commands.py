@@ -26,6 +26,7 @@ from weakref import WeakKeyDictionary
 from django.conf import settings
 from django.core.cache.backends.base import BaseCache
 
+from appwrite_orm_django.cache.protocol import renewed
 from appwrite_orm_django.cache.redis_cluster import Topology, is_cluster
 from appwrite_orm_django.cache.redis_links import (
     Link,
@@ -297,6 +298,19 @@ class RedisCommands:
         ttl = b"%d" % (timeout * 1000)
         commands = [(key, self._set(key, value, ttl)) for key, value in items.items()]
         self._write(commands, waits=waits)
+
+    def set_tokens(
+        self, tokens: Mapping[str, int], locks: Mapping[str, int], timeout: float
+    ) -> None:
+        """Store tokens and locks as ``Bump`` says: what is sent again has other tokens."""
+        ttl = b"%d" % (timeout * 1000)
+        commands = [(key, self._set_token(key, token, ttl)) for key, token in tokens.items()]
+        commands += [(key, self._set(key, value, ttl)) for key, value in locks.items()]
+        self._write(commands)
+
+    def _set_token(self, key: str, token: int, ttl: bytes) -> Build:
+        sent = iter((token,))
+        return lambda identity: self._set(key, next(sent, None) or renewed(token), ttl)(identity)
 
     def _set(self, key: str, value: int | bytes, ttl: bytes) -> Build:
         name = self._name(key)

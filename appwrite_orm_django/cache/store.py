@@ -28,8 +28,8 @@ from appwrite_orm_django.cache.redis_cluster import SlotMoving
 from appwrite_orm_django.cache.redis_commands import RedisBackends, RedisCommands
 from appwrite_orm_django.cache.redis_links import NotAClusterClient, PoolExhausted, Unsettled
 
-from .operations import GIVEN_UP, HELD, Mint
-from .protocol import random_token
+from .operations import GIVEN_UP, HELD, Bump, Mint
+from .protocol import random_token, renewed
 
 logger = logging.getLogger("appwrite_orm_django.cache")
 
@@ -261,7 +261,8 @@ class Store:
         )
         return found
 
-    def bump(self, tokens: Mapping[str, int], timeout: float, *, urgent: bool = False) -> bool:
+    def bump(self, operation: Bump) -> bool:
+        tokens, timeout, urgent, _ = operation
         if self._breaker.is_open(urgent=urgent):
             return False
         started = self._clock()
@@ -269,7 +270,7 @@ class Store:
             cache = caches[self.alias]
             if _in_transaction(cache):
                 return False
-            stored = self._set_for_sure(cache, tokens, timeout)
+            stored = self._set_for_sure(cache, operation)
         except NotAClusterClient:
             raise
         except _NO_FAULT:
@@ -302,21 +303,24 @@ class Store:
         except Exception as exc:  # noqa: BLE001
             self._fail(exc, started)
 
-    def _set_for_sure(self, cache: BaseCache, tokens: Mapping[str, int], timeout: float) -> bool:
+    def _set_for_sure(self, cache: BaseCache, operation: Bump) -> bool:
+        tokens, timeout, _, locks = operation
         redis = self._redis.of(cache)
         if redis is not None:
-            redis.set_many(tokens, timeout)
+            redis.set_tokens(tokens, locks, timeout)
             return True
         # Some backends swallow faults. A token falsely believed stored would hide a write.
         if not _swallows_faults(cache):
-            return not cache.set_many(dict(tokens), timeout)
+            return not cache.set_many({**tokens, **locks}, timeout)
         for _ in range(_VERIFY_ATTEMPTS):
-            cache.set_many(dict(tokens), timeout)
-            found = cache.get_many(tokens)
-            # Another writer may have replaced ours with a newer token. It looks the same as an
-            # older one, so try again.
-            if all(found.get(key) == token for key, token in tokens.items()):
+            items = {**tokens, **locks}
+            cache.set_many(items, timeout)
+            found = cache.get_many(items)
+            if all(found.get(key) == value for key, value in items.items()):
                 return True
+            # Another writer may have replaced ours with a newer token. It looks the same as an
+            # older one, so try again, with others: see ``Bump``.
+            tokens = {key: renewed(token) for key, token in tokens.items()}
         return False
 
     def mint(self, operation: Mint, seen: int) -> bool | None:
@@ -354,7 +358,7 @@ class Store:
                 ((key, token),) = operation.tokens.items()
                 stored = bool((redis or cache).add(key, token, operation.timeout))
             elif redis is not None:
-                redis.set_many(operation.tokens, operation.timeout)
+                redis.set_tokens(operation.tokens, {}, operation.timeout)
                 stored = True
             else:
                 stored = not cache.set_many(dict(operation.tokens), operation.timeout)
@@ -488,7 +492,7 @@ class Store:
         with self._owed_lock:
             debts = dict(self._owed)
         if debts:
-            if not self.bump({key: random_token() for key in debts}, self._lock_ttl):
+            if not self.bump(Bump({key: random_token() for key in debts}, self._lock_ttl)):
                 return False
             with self._owed_lock:
                 for key, debt in debts.items():

@@ -286,6 +286,8 @@ class World:
     def _set_many(self, operation: Operation) -> Step:
         assert isinstance(operation, Bump | Mint | Fill)
         items = operation.items if isinstance(operation, Fill) else operation.tokens
+        if isinstance(operation, Bump):
+            items = {**items, **operation.locks}
         for key in self._in_any_order(items):
             if self.chaos.scattered:
                 yield

@@ -9,7 +9,7 @@ from django.db import OperationalError
 from appwrite_orm_django.cache import store as store_module
 from appwrite_orm_django.cache import writes
 from appwrite_orm_django.cache.exceptions import IntentNotStored, InvalidationNotStored
-from appwrite_orm_django.cache.operations import Mint
+from appwrite_orm_django.cache.operations import Bump, Mint
 from appwrite_orm_django.cache.store import Breaker, Ledger
 
 from .backends import ROUND_TRIPS
@@ -79,7 +79,7 @@ def test_an_open_breaker_spares_the_cache_and_closes_again(script, open_cache, m
     "attempt",
     [
         lambda store: store.get_many(["a"]),
-        lambda store: store.bump({"a": 1}, 60),
+        lambda store: store.bump(Bump({"a": 1}, 60)),
         lambda store: store.mint(Mint({"a": 1}, 60, only_if_absent=True), 0),
         lambda store: store.mint(Mint({"a": 1, "b": 2}, 60, only_if_absent=False), 0),
         lambda store: store.fill({"a": 1}, 60),
@@ -237,6 +237,40 @@ def test_a_backend_that_takes_no_bytes_stores_nothing_but_stays_in_use(script, o
     script.calls.clear()
     assert cache.read("list", ["product"], lambda: 2) == 2
     assert "get_many" in script.calls, "the breaker is closed"
+
+
+def test_a_writer_that_has_to_repeat_its_end_brings_no_old_entry_back(
+    script, open_cache, monkeypatch
+):
+    """A reader and a whole other write come between the first attempt and the next."""
+    from .backends import ScriptedCache
+
+    first, other = open_cache(), open_cache(LEASE_TTL=9)
+    script.silent = True  # so that what was stored is looked at
+    truth, ends = [0], []
+    set_many = ScriptedCache.set_many
+
+    def interrupted(self, data, *args, **kwargs):
+        failed = set_many(self, data, *args, **kwargs)
+        if ends and any(type(value) is int and value > 0 for value in data.values()):
+            ends.pop()()
+        return failed
+
+    monkeypatch.setattr(ScriptedCache, "set_many", interrupted)
+
+    def read_and_write():
+        assert other.read("list", ["product"], lambda: truth[0]) == 1
+        assert other.is_cached("list", ["product"])
+        with other.write(["product"]):
+            truth[0] = 2
+            # The first writer looks now, and repeats what it stored after the end of this write.
+            ends.append(lambda: None)
+
+    with first.write(["product"]):
+        truth[0] = 1
+        ends.append(read_and_write)
+    assert not ends
+    assert other.read("list", ["product"], lambda: truth[0]) == 2
 
 
 def test_the_ledger_bounds_the_bytes_kept(script, open_cache):

@@ -164,6 +164,25 @@ def test_a_connection_with_an_unread_reply_is_never_used_again(line, monkeypatch
     assert line.get_many(["v:b"]) == {"v:b": VALUES["v:b"]}
 
 
+def test_tokens_whose_answer_was_lost_are_not_stored_a_second_time(line, monkeypatch):
+    """Another writer may have changed them since, and entries that carry them would be served again."""
+    first = {"v:a": 5, "v:b": -5}
+    (kept,) = kept_by(line)
+    between = []
+
+    def lose():
+        between.append(line.get_many(["v:a", "v:b", "l:c"]))
+        raise redis.ConnectionError
+
+    monkeypatch.setattr(kept, "read_response", lose)
+    line.set_tokens(first, {"l:c": 7}, 60)
+    assert between == [{**first, "l:c": 7}], "they were stored"
+    found = line.get_many(["v:a", "v:b", "l:c"])
+    assert found["v:a"] > 0 > found["v:b"]
+    assert not found.items() & first.items()
+    assert found["l:c"] == 7
+
+
 def throw(error):
     raise error
 
