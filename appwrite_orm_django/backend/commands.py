@@ -651,8 +651,7 @@ class WriteResult:
     """
     The number of rows that a write changed, and its result rows if it returns any.
 
-    ``row`` is the server's answer if a single row was updated, and ``created`` are its answers if
-    rows were created.
+    ``row`` is the server's answer if one row was updated; ``created`` are those about new rows.
     """
 
     __slots__ = ("count", "created", "row", "rows")
