@@ -73,7 +73,7 @@ def _delete_files_of_models() -> None:
             watch_models(model)
 
 
-def create_own_tables(using: str, **_: Any) -> None:
+def create_own_tables(using: str | None = None, **_: Any) -> None:
     """
     Create the table that transaction blocks stage in, and the record of encodings.
 
@@ -86,7 +86,7 @@ def create_own_tables(using: str, **_: Any) -> None:
     from appwrite_orm_django.conf import appwrite_aliases
     from appwrite_orm_django.schema.records import create_records_table
 
-    if using not in appwrite_aliases():
+    if using is None or using not in appwrite_aliases():
         return
     connection = appwrite_connection(using)
     try:
@@ -96,7 +96,9 @@ def create_own_tables(using: str, **_: Any) -> None:
         return  # no database or no permission yet; a block that needs the table raises
 
 
-def hold_what_was_saved(instance: Any, using: str, update_fields: Any = None, **_: Any) -> None:
+def hold_what_was_saved(
+    instance: Any, using: str | None = None, update_fields: Any = None, **_: Any
+) -> None:
     """
     Make instances of Django's own models hold the stored values after ``save()``.
 
@@ -108,7 +110,8 @@ def hold_what_was_saved(instance: Any, using: str, update_fields: Any = None, **
     from appwrite_orm_django.backend.aliases import is_appwrite
     from appwrite_orm_django.backend.values import hold
 
-    if not is_appwrite(connections[using]):
+    # Apps send the signal themselves, without a database: nothing has been saved.
+    if using is None or not is_appwrite(connections[using]):
         return
     fields = instance._meta.concrete_fields
     hold(

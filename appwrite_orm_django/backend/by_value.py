@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from django.apps import apps
@@ -117,13 +117,13 @@ class Column:
     A column whose values have tokens.
 
     ``canonical`` maps wire values that the server takes as equal to the same text; it raises
-    ``ValueError`` or ``TypeError`` for what no such column holds. ``default`` is the value that the
-    server puts in the place of null, or None.
+    ``ValueError`` or ``TypeError`` for what no such column holds. ``defaults`` are the values that
+    the server may put in the place of null: those of all models of the table.
     """
 
     key: str
     canonical: Canonical
-    default: Any
+    defaults: tuple[Any, ...] = ()
 
 
 Columns: TypeAlias = Mapping[str, Column]
@@ -164,12 +164,20 @@ def _columns_of(model: type[Model]) -> Iterator[Column]:
     for name in getattr(model, ATTRIBUTE, None) or ():
         if not refusal(model, name):
             field = cast("Field[Any, Any]", model._meta.get_field(name))
-            column = column_for(field)
-            yield Column(
-                column_key(field),
-                _CANONICAL[type(codec_for(field))],
-                None if column is None else column.default,
-            )
+            yield Column(column_key(field), _CANONICAL[type(codec_for(field))])
+
+
+def _add_defaults(columns: dict[str, Column], model: type[Model]) -> None:
+    """Add the defaults that a model of the table has for the columns."""
+    for one in model._meta.local_concrete_fields:
+        if not one.has_db_default() or column_key(one) not in columns:
+            continue
+        known = columns[column_key(one)]
+        with suppress(UnsupportedModel):
+            column = column_for(one)
+            if column is not None and column.default is not None:
+                defaults = (*known.defaults, column.default)
+                columns[known.key] = replace(known, defaults=defaults)
 
 
 class _Known:
@@ -189,6 +197,10 @@ def _tables() -> Mapping[str, Columns]:
         for model in models:
             if columns := {one.key: one for one in _columns_of(model)}:
                 found.setdefault(fold(table_id(model._meta.db_table)), {}).update(columns)
+        # Each model writes nulls to the table, and it is another one that may know its defaults.
+        for model in models:
+            if of_table := found.get(fold(table_id(model._meta.db_table))):
+                _add_defaults(of_table, model)
         _Known.tables, _Known.models = found, models
     return _Known.tables
 
@@ -425,6 +437,19 @@ class Values:
             elif one.has_increments:
                 self._note_unknown()
 
+    def note_created(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """
+        Add the values of new rows, as the answers show them.
+
+        The server may have a default that no model knows, and put it in the place of null.
+        """
+        # All lists are invalidated if there are many.
+        if not any(
+            self._keys.rows(one.table.table) in self.notice.keys for one in self._tables.values()
+        ):
+            for row in rows:
+                self.note_answer(row)
+
     def _note_unknown(self) -> None:
         """Record that the rows may have had any value."""
         for one in self._tables.values():
@@ -517,7 +542,7 @@ def _values(
         if column.key not in row and not changes:
             return None
         # The server fills any null column that has a default.
-        wires = [row.get(column.key), column.default if changes else None]
+        wires = [row.get(column.key), *(column.defaults if changes else ())]
         for wire in wires:
             if wire is None:
                 continue

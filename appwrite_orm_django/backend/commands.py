@@ -651,10 +651,11 @@ class WriteResult:
     """
     The number of rows that a write changed, and its result rows if it returns any.
 
-    ``row`` is the server's answer if a single row was updated.
+    ``row`` is the server's answer if a single row was updated, and ``created`` are its answers if
+    rows were created.
     """
 
-    __slots__ = ("count", "row", "rows")
+    __slots__ = ("count", "created", "row", "rows")
 
     def __init__(
         self,
@@ -666,12 +667,15 @@ class WriteResult:
         self.count = count
         self.rows = rows or []
         self.row = row
+        self.created: Sequence[Mapping[str, Any]] = ()
 
     @classmethod
     def of(cls, outputs: Sequence[Output], written: Sequence[Mapping[str, Any]]) -> WriteResult:
         """Return the result with these outputs of the rows that were written."""
         rows = [tuple(output.read(row) for output in outputs) for row in written] if outputs else []
-        return cls(len(written), rows)
+        result = cls(len(written), rows)
+        result.created = written
+        return result
 
     @classmethod
     def joined(cls, results: Iterable[WriteResult]) -> WriteResult:

@@ -50,7 +50,8 @@ class Breaker:
     """
     Skip a failed cache for a while: 0.1 s, doubling to 8 s, with one attempt after each pause.
 
-    There is no lock; at worst two threads make the attempt.
+    There is no lock; at worst two threads make the attempt. Every operation that asks ``is_open``
+    must report its success, or it would have used up the attempt for nothing.
 
     Attributes:
         is_probed: a thread is probing the cache; until it succeeds, there are no other attempts.
@@ -327,10 +328,11 @@ class Store:
 
         If looking adds tokens, an expected token has gone; looking again will add it.
         """
-        if not self._breaker.is_open():
-            redis = self._redis_or_none()
-            if redis is not None and redis.adds:
-                return None
+        if self._breaker.is_open():
+            return False
+        redis = self._redis_or_none()
+        if redis is not None and redis.adds:
+            return None
         with self._mint_lock:
             if any(self._minted.get(key, self._mint_floor) > seen for key in operation.tokens):
                 return None
@@ -344,24 +346,25 @@ class Store:
             return stored
 
     def _mint(self, operation: Mint) -> bool:
-        if self._breaker.is_open():
-            return False
         started = self._clock()
         try:
             cache = caches[self.alias]
             redis = self._redis.of(cache)
             if operation.only_if_absent:
                 ((key, token),) = operation.tokens.items()
-                return bool((redis or cache).add(key, token, operation.timeout))
-            if redis is not None:
+                stored = bool((redis or cache).add(key, token, operation.timeout))
+            elif redis is not None:
                 redis.set_many(operation.tokens, operation.timeout)
-                return True
-            return not cache.set_many(dict(operation.tokens), operation.timeout)
+                stored = True
+            else:
+                stored = not cache.set_many(dict(operation.tokens), operation.timeout)
         except _NO_FAULT:
             return False
         except Exception as exc:  # noqa: BLE001
             self._fail(exc, started)
             return False
+        self._breaker.succeed()
+        return stored
 
     def _redis_or_none(self) -> RedisCommands | None:
         started = self._clock()
@@ -400,6 +403,7 @@ class Store:
                     str(exc)[:200],
                 )
             return False
+        self._breaker.succeed()
         return True
 
     def _keep_within_bounds(
@@ -420,12 +424,14 @@ class Store:
             if self._breaker.is_open():
                 return True
             cache = caches[self.alias]
-            return (self._redis.of(cache) or cache).add(key, HELD, timeout) is not False
+            is_ours = (self._redis.of(cache) or cache).add(key, HELD, timeout) is not False
         except _NO_FAULT:
             return True
         except Exception as exc:  # noqa: BLE001
             self._fail(exc, started)
             return True
+        self._breaker.succeed()
+        return is_ours
 
     def claim(self, locks: Mapping[str, int], timeout: float) -> set[str]:
         """Add each token where there is nothing; return the keys under which it is now."""
@@ -438,13 +444,16 @@ class Store:
                 return set()
             redis = self._redis.of(cache)
             if redis is not None:
-                return redis.add_many(locks, timeout)
-            return {key for key, token in locks.items() if cache.add(key, token, timeout) is True}
+                stored = redis.add_many(locks, timeout)
+            else:
+                stored = {key for key, one in locks.items() if cache.add(key, one, timeout) is True}
         except _NO_FAULT:
             return set()
         except Exception as exc:  # noqa: BLE001
             self._fail(exc, started)
             return set()
+        self._breaker.succeed()
+        return stored
 
     def release(self, key: str) -> None:
         """Tell those who wait for a lease that there will be no entry."""

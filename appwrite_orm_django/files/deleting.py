@@ -8,7 +8,8 @@ model, or of one that shares a table with it, names it. ``update()``, ``bulk_upd
 from __future__ import annotations
 
 import logging
-from functools import partial
+from collections.abc import Callable
+from functools import partial, wraps
 from typing import Any
 
 from django.apps import apps
@@ -50,6 +51,18 @@ def _row_read(instance: models.Model, **_: Any) -> None:
     }
 
 
+def _of_writes(receiver: Callable[..., None]) -> Callable[..., None]:
+    """Ignore signals without a database: apps send such themselves, and nothing has been written."""
+
+    @wraps(receiver)
+    def receive(using: str | None = None, **named: Any) -> None:
+        if using is not None:
+            receiver(using=using, **named)
+
+    return receive
+
+
+@_of_writes
 def _row_about_to_go(
     sender: type[models.Model], instance: models.Model, using: str, **_: Any
 ) -> None:
@@ -62,12 +75,14 @@ def _row_about_to_go(
         instance.__dict__[_BEFORE] = found or {}
 
 
+@_of_writes
 def _row_deleted(sender: type[models.Model], instance: models.Model, using: str, **_: Any) -> None:
     names = {**instance.__dict__.pop(_BEFORE, {}), **instance.__dict__}
     for field in file_fields(sender):
         _delete_after_commit(sender, field, _name(names.get(field.attname)), using)
 
 
+@_of_writes
 def _row_about_to_change(
     sender: type[models.Model],
     instance: models.Model,
@@ -98,6 +113,7 @@ def _is_as_read(instance: models.Model, field: models.FileField) -> bool:
     return getattr(value, "_committed", True) and _name(value) == read.get(field.attname)
 
 
+@_of_writes
 def _row_changed(
     sender: type[models.Model],
     instance: models.Model,

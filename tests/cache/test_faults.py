@@ -9,6 +9,7 @@ from django.db import OperationalError
 from appwrite_orm_django.cache import store as store_module
 from appwrite_orm_django.cache import writes
 from appwrite_orm_django.cache.exceptions import IntentNotStored, InvalidationNotStored
+from appwrite_orm_django.cache.operations import Mint
 from appwrite_orm_django.cache.store import Breaker, Ledger
 
 from .backends import ROUND_TRIPS
@@ -72,6 +73,32 @@ def test_an_open_breaker_spares_the_cache_and_closes_again(script, open_cache, m
     passed = 2000
     cache.read("list", ["product"], lambda: 1)
     assert cache.is_cached("list", ["product"])
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        lambda store: store.get_many(["a"]),
+        lambda store: store.bump({"a": 1}, 60),
+        lambda store: store.mint(Mint({"a": 1}, 60, only_if_absent=True), 0),
+        lambda store: store.mint(Mint({"a": 1, "b": 2}, 60, only_if_absent=False), 0),
+        lambda store: store.fill({"a": 1}, 60),
+        lambda store: store.lease("a", 60),
+        lambda store: store.claim({"a": 1}, 60),
+    ],
+    ids=["get_many", "bump", "mint one", "mint two", "fill", "lease", "claim"],
+)
+def test_the_first_operation_that_works_ends_an_outage(script, open_cache, monkeypatch, attempt):
+    monkeypatch.setattr(store_module, "_FIRST_PAUSE_S", 600)
+    monkeypatch.setattr(store_module, "_LONGEST_PAUSE_S", 600)
+    store, passed = open_cache().core.store, 0
+    monkeypatch.setattr(store._breaker, "_clock", lambda: time.monotonic() + passed)
+    script.fault = fail_all
+    assert store.get_many(["a"]) is None
+    script.fault = lambda name: None
+    passed = 700
+    attempt(store)
+    assert store.get_many(["b"]) is not None
 
 
 def test_the_breaker_doubles_its_pause_up_to_a_limit(monkeypatch):

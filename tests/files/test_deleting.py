@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.db import IntegrityError, connections, models, transaction
+from django.db.models import signals
 
 from appwrite_orm_django.client import tables
 from appwrite_orm_django.files import deleting
@@ -234,4 +235,14 @@ def test_without_the_option_django_leaves_files(
 ) -> None:
     monkeypatch.setattr(Everything._meta.get_field("file"), "storage", storage)
     make(Everything).delete()
+    assert stored() == {"a.txt": b"content"}
+
+
+@pytest.mark.parametrize("signal", ["pre_save", "post_save", "pre_delete", "post_delete"])
+def test_a_signal_that_an_app_sends_itself_deletes_nothing(
+    model: Any, stored: Any, signal: str
+) -> None:
+    row = make(model)
+    row.file = "b.txt"
+    getattr(signals, signal).send(sender=model, instance=row)
     assert stored() == {"a.txt": b"content"}

@@ -6,10 +6,12 @@ from decimal import Decimal
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.contrib.auth import get_user_model
 from django.core import serializers
 from django.db import connections, transaction
 from django.db.models import Avg, Case, Count, Exists, F, Max, Min, OuterRef, Q, Sum, Value, When
 from django.db.models.functions import Coalesce
+from django.db.models.signals import post_save
 
 from appwrite_orm_django.backend.values import held_float
 from appwrite_orm_django.client import rows
@@ -425,3 +427,13 @@ class TestTheLastMoment:
         assert not [line for line in requests.lines if line.startswith("POST")]
         row = Reading.objects.create(taken=self.LAST.replace(microsecond=999))
         assert row.taken == self.LAST
+
+
+def test_an_app_sends_the_signal_of_a_save_itself():
+    """Without a database, as nothing has been saved: what the object holds stays."""
+    user = get_user_model()(
+        username="a",
+        date_joined=datetime.datetime(2024, 1, 1, microsecond=123456, tzinfo=datetime.timezone.utc),
+    )
+    post_save.send(sender=type(user), instance=user)
+    assert user.date_joined.microsecond == 123456

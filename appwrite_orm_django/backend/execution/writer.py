@@ -104,13 +104,17 @@ class Writer:
             command = hidden_columns.completed(connection, command)
             if staging is not None:
                 return staging.stage(command)
-            if values is None or isinstance(command, CreateRows):
+            if values is None:
                 return self._run_directly(command)
             values.notice = notice
             return self._run_knowing(command, values)
 
     def _run_knowing(self, command: Command, values: by_value.Values) -> WriteResult:
-        """Write one row, and tell the cache which values it has before and after it."""
+        """Write new rows or one row, and tell the cache which values they have before and after."""
+        if isinstance(command, CreateRows):
+            result = self._run_directly(command)
+            values.note_created(result.created)
+            return result
         if not isinstance(command, (UpdateRow, IncrementColumn, DeleteRows)):
             # Its hidden columns take several requests.
             values.notice.doubt()
@@ -182,18 +186,13 @@ class Writer:
             for start in range(0, len(command.rows), rows.MAX_BULK_ROWS)
         ]
         parts, created = self._parts(command.table), list[Mapping[str, Any]]()
-        count = 0
         for batch in batches:
             with parts.part(len(batch.rows)):
                 if command.ignore_conflicts:
-                    count += self._create_what_is_new(batch).count
+                    created += self._create_what_is_new(batch)
                 else:
                     created += self._create_explaining(batch.table, batch.rows)
-        return (
-            WriteResult(count)
-            if command.ignore_conflicts
-            else WriteResult.of(command.outputs, created)
-        )
+        return WriteResult.of(() if command.ignore_conflicts else command.outputs, created)
 
     def _parts(self, table: TableRef) -> Parts:
         return Parts(f"rows of {table.table}")
@@ -282,7 +281,7 @@ class Writer:
         ]
         return [row[ROW_ID] for row in rows.list_rows(self.transport, table, wanted)["rows"]]
 
-    def _create_what_is_new(self, command: CreateRows) -> WriteResult:
+    def _create_what_is_new(self, command: CreateRows) -> list[Mapping[str, Any]]:
         table, new = command.table, command.rows
         for _ in range(_MAX_ATTEMPTS):
             try:
@@ -293,17 +292,15 @@ class Writer:
                     break  # another spelling of an id, which cannot be looked up everywhere
                 new = tuple(row.with_another_id() for row in new if id(row) not in taken)
             else:
-                return (
-                    self._create_one_by_one(table, new) if made is None else WriteResult(len(made))
-                )
+                return self._create_one_by_one(table, new) if made is None else made
         return self._create_one_by_one(table, new)
 
-    def _create_one_by_one(self, table: TableRef, new: Sequence[NewRow]) -> WriteResult:
-        created, parts = 0, self._parts(table)
+    def _create_one_by_one(self, table: TableRef, new: Sequence[NewRow]) -> list[Mapping[str, Any]]:
+        parts, created = self._parts(table), list[Mapping[str, Any]]()
         for row in new:
             with parts.part(1), suppress(UniqueViolation):
-                created += len(self._create_retrying_ids(table, (row,)) or ())
-        return WriteResult(created)
+                created += self._create_retrying_ids(table, (row,)) or ()
+        return created
 
     # Update
 
