@@ -197,6 +197,7 @@ class DatabaseWrapper(RequestsMixin):
         self._committed: BlockEnd | None = None
         self._commits_in_parts = False
         self.writes_directly = False
+        self.open_editors = 0
         # The parts written so far by statements that Django wraps in a block but that are sent at
         # once.
         self.parts: Parts | None = None

@@ -66,6 +66,8 @@ class Connection(CachedConnection):
     # Set by the code that writes or opens a block.
     transaction: Block | None
     writes_directly: bool
+    #: How many schema editors are open, as one is while a migration runs.
+    open_editors: int
     parts: Parts | None
     outputs: dict[int, tuple[Any, Output]]
 

@@ -58,7 +58,13 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 "Schema changes need the API key, but a user is in force here: run them outside of "
                 "appwrite_user()."
             )
-        return super().__enter__()
+        editor = super().__enter__()
+        self.connection.open_editors += 1
+        return editor
+
+    def __exit__(self, *raised: Any) -> None:
+        self.connection.open_editors -= 1
+        super().__exit__(*raised)
 
     # Tables
 
@@ -128,7 +134,7 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
                 f"Appwrite cannot change the id of a table: {old_db_table} has rows and cannot "
                 f"become {new_db_table}.\n"
                 f'Keep the old id with Meta.db_table = "{old_db_table}"'
-                f"{', or db_table on the many-to-many field' if model._meta.auto_created else ''}."
+                f"{_way_to_keep_id(model, old_db_table)}"
             )
         self._tables.make(
             under_name(self._tables.with_encodings(live), new_db_table),
@@ -443,3 +449,13 @@ class DatabaseSchemaEditor(BaseDatabaseSchemaEditor):
 
 def _sets(together: Iterable[Iterable[str]]) -> set[tuple[str, ...]]:
     return {tuple(names) for names in together}
+
+
+def _way_to_keep_id(model: type[Model], db_table: str) -> str:
+    if model._meta.auto_created:
+        return ", or db_table on the many-to-many field."
+    return (
+        ".\nIf the migration renames the model, this comes first: put "
+        f'migrations.AlterModelTable("old_name", "{db_table}") before RenameModel, '
+        "where makemigrations writes it after."
+    )

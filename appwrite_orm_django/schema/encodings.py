@@ -105,7 +105,7 @@ def _storage_of(field: Field) -> tuple[Field, bool, str]:
         and (pointed_to := getattr(field, "target_field", None)) is not None
     ):
         field = pointed_to
-        target = target or (table_id(field.model._meta.db_table) if field.primary_key else "")
+        target = target or table_id(field.model._meta.db_table)
     return field, row_id, target
 
 

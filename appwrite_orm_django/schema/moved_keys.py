@@ -112,6 +112,10 @@ def refuse_moved_key(transport: Transport, table: TableRef, step: MoveKey) -> No
         )
 
 
+def _described(ids: Column) -> str:
+    return "the key itself" if ids.encoding is None else f"written as {ids.encoding}"
+
+
 def refuse_keys_unlike_ids(
     transport: Transport, table: TableRef, key: Column, ids: Column, *, filled: bool = False
 ) -> None:
@@ -139,6 +143,7 @@ def refuse_keys_unlike_ids(
                     continue
             raise UnconvertibleRows(
                 f"{table.table}.{key.key}: the primary key cannot be the row's $id, because "
-                f"the row {row_id} has the key {meaning(value, key)!r}.\n"
+                f"the row {row_id} has the key {meaning(value, key)!r}, and its $id would have to "
+                f"be another: the $id is {_described(ids)} then.\n"
                 "Nothing was changed. Keep the key, or create another model and copy the rows."
             )

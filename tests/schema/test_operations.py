@@ -869,3 +869,49 @@ def test_keys_to_a_child_become_as_long_as_the_key_of_its_parent(server):
     gamma = model_of(state, "Gamma").objects.create(id="c", b=beta)
     gamma.several.add(beta)
     assert model_of(state, "Gamma").objects.get(several__code="x" * 80).b_id == "x" * 80
+
+
+def test_a_renamed_model_keeps_the_id_of_its_table(server):
+    state = after(
+        thing(("n", models.IntegerField())),
+        thing(
+            ("a", models.ForeignKey("library.Alpha", models.CASCADE)),
+            ("several", models.ManyToManyField("library.Alpha")),
+            name="Beta",
+        ),
+    )
+    alpha = model_of(state).objects.create(id="a", n=1)
+    model_of(state, "Beta").objects.create(id="b", a_id="a").several.add(alpha)
+    with pytest.raises(NotSupportedError, match=r'AlterModelTable\("old_name", "library_alpha"\)'):
+        after(migrations.RenameModel("Alpha", "Gamma"), state=state)
+    state = after(
+        migrations.AlterModelTable("Alpha", "library_alpha"),
+        migrations.RenameModel("Alpha", "Gamma"),
+        state=state,
+    )
+    beta = model_of(state, "Beta").objects.get()
+    assert (beta.a.n, beta.several.get().pk) == (1, "a")
+    assert remaining(state) == []
+
+
+def test_a_key_to_a_row_does_not_become_one_to_another_field(server):
+    """As with a key to another table: no value of the field replaces the id of a row."""
+
+    def key(**options):
+        return models.ForeignKey("library.Alpha", models.CASCADE, **options)
+
+    state = after(
+        migrations.CreateModel(
+            "Alpha",
+            [
+                ("id", models.BigAutoField(primary_key=True)),
+                ("name", models.CharField(max_length=20, unique=True)),
+            ],
+        ),
+        thing(("a", key()), name="Beta"),
+    )
+    model_of(state).objects.create(id=1, name="one")
+    model_of(state, "Beta").objects.create(id="b", a_id=1)
+    with pytest.raises(DataError, match="row id of integer cannot be converted to text"):
+        after(migrations.AlterField("Beta", "a", key(to_field="name")), state=state)
+    assert model_of(state, "Beta").objects.get().a.name == "one"

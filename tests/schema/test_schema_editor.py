@@ -35,7 +35,16 @@ from .conftest import LEVELS
 from .killing import a_killable_server
 from .migration_histories import APP, carry_out
 from .test_migration_histories import APPWRITE, databases
-from .test_operations import after, ends, indexes, live_table, model_of, thing, with_rows
+from .test_operations import (
+    after,
+    ends,
+    indexes,
+    live_table,
+    model_of,
+    thing,
+    values,
+    with_rows,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -441,6 +450,50 @@ class TestSqlOverTheTablesOfAMigration:
         with connections[APPWRITE].cursor() as cursor:
             cursor.execute("SELECT COUNT(*) FROM library_alpha")
             assert cursor.fetchall() == [(2,)]
+
+    def test_a_model_of_today_encodes_values_in_another_way(self, server, monkeypatch):
+        def price(digits, places):
+            return models.DecimalField(max_digits=digits, decimal_places=places, default="1.50")
+
+        state = with_rows(("price", price(6, 2)), ("old", models.IntegerField(default=1)), count=2)
+        later = state.clone()
+        for operation in (
+            migrations.AlterField("Alpha", "price", price(8, 4)),
+            migrations.RemoveField("Alpha", "old"),
+        ):
+            operation.state_forwards(APP, later)
+        monkeypatch.setattr(raw, "named_in", lambda _sql: {"library_alpha": model_of(later)})
+        with editor() as it, it.connection.cursor() as cursor:
+            cursor.execute("SELECT * FROM library_alpha WHERE price > 1 ORDER BY n")
+            assert [column[0] for column in cursor.description] == ["n", "price", "old", "id"]
+            assert [row[:3] for row in cursor.fetchall()] == [(0, 1.5, 1), (1, 1.5, 1)]
+            for sql in (
+                "UPDATE library_alpha SET price = 3",
+                "UPDATE library_alpha SET n = 7 WHERE price > 1",
+                "INSERT INTO library_alpha (id, n, price) VALUES ('new', 9, 3)",
+                "DELETE FROM library_alpha WHERE price < 1",
+            ):
+                with pytest.raises(
+                    NotSupportedError,
+                    match=r"library_alpha\.price \(2 decimal places in the database, 4 .* in the code",
+                ):
+                    cursor.execute(sql)
+        assert values(state, "price") == [Decimal("1.50")] * 2
+
+    def test_arrays_of_another_encoding_are_refused(self, server, monkeypatch):
+        def prices(places):
+            return ArrayField(models.DecimalField(max_digits=8, decimal_places=places))
+
+        state = after(thing(("prices", prices(2))))
+        later = state.clone()
+        migrations.AlterField("Alpha", "prices", prices(4)).state_forwards(APP, later)
+        monkeypatch.setattr(raw, "named_in", lambda _sql: {"library_alpha": model_of(later)})
+        with (
+            editor() as it,
+            it.connection.cursor() as cursor,
+            pytest.raises(NotSupportedError, match="would misinterpret"),
+        ):
+            cursor.execute("SELECT prices FROM library_alpha")
 
     def test_arrays_are_refused_as_before(self, server):
         after(thing(("tags", ArrayField(models.CharField(max_length=9)))))

@@ -16,7 +16,10 @@ from appwrite_orm_django.backend.commands import Condition
 from appwrite_orm_django.backend.evaluation.commands import Fetch, LocalQuery
 from appwrite_orm_django.backend.evaluation.names import as_written, with_row_ids
 from appwrite_orm_django.backend.evaluation.plan import checked_param
-from appwrite_orm_django.backend.evaluation.recorded_models import recorded_models
+from appwrite_orm_django.backend.evaluation.recorded_models import (
+    models_within_migration,
+    recorded_models,
+)
 from appwrite_orm_django.backend.evaluation.run import Program, Run, allow_everything
 from appwrite_orm_django.backend.values import table_id
 from appwrite_orm_django.client.queries import check_text
@@ -45,6 +48,8 @@ def plan_sql(sql: str, params: Params, connection: Connection) -> LocalQuery | N
         return None
     params = adapted(sql, params, connection)
     named = named_in(sql)
+    if connection.open_editors:
+        named = models_within_migration(named, connection)
     try:
         uses = uses_of(sql, params, named, connection)
     except ProgrammingError:

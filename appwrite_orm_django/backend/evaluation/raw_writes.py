@@ -33,6 +33,7 @@ from appwrite_orm_django.backend.evaluation import raw
 from appwrite_orm_django.backend.evaluation.commands import Computed, Fetch, LocalQuery
 from appwrite_orm_django.backend.evaluation.database import LocalDatabase
 from appwrite_orm_django.backend.evaluation.names import as_written, words_of
+from appwrite_orm_django.backend.evaluation.recorded_models import refuse_other_models
 from appwrite_orm_django.backend.evaluation.run import Program, Run
 from appwrite_orm_django.backend.evaluation.tables import LEFT_OUT, quoted
 from appwrite_orm_django.backend.planning.writes import (
@@ -137,6 +138,8 @@ class _Statement:
             return None
         ((db_table, action),) = uses.written
         _refuse_conflict_clauses(sql)
+        if connection.open_editors:
+            refuse_other_models({name: named[name] for name in {*uses.read, db_table}}, connection)
         read = uses.read | ({db_table} if action != "insert" else set())
         fetches = tuple(
             Fetch(connection.table_ref(table_id(name)), name, Condition()) for name in sorted(read)

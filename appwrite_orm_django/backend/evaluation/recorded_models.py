@@ -7,16 +7,18 @@ today. What the columns hold is known from their records.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from django.apps.registry import Apps
-from django.db import models
+from django.db import NotSupportedError, models
 
+from appwrite_orm_django.client.errors import DatabaseNotFound, TableNotFound
 from appwrite_orm_django.schema.definitions import Column, Encoding, Table
-from appwrite_orm_django.schema.encodings import plain
+from appwrite_orm_django.schema.encodings import id_encoding_of, plain, reads_alike
+from appwrite_orm_django.schema.from_models import columns_of
 from appwrite_orm_django.schema.from_server import read_table
 from appwrite_orm_django.schema.names import KEY_INDEX, MAX_LENGTH, is_hidden, table_id, unquoted
 from appwrite_orm_django.schema.recorded_fields import row_ids
@@ -54,19 +56,93 @@ def recorded_models(sql: str, connection: Connection) -> dict[str, type[models.M
     text = sql.replace('""', '"').lower()
     found = {}
     for name in connection.introspection.table_names():
-        if unquoted(name).lower() in text:
-            transport, database = connection.transport, connection.database_id
-            table = read_table(transport, database, Table(table_id(name)))
-            table = with_encodings(table, read_records_of(transport, database, table.id))
-            if (model := _model(table, name)) is not None:
-                found[name] = model
+        table = _live(name, connection) if unquoted(name).lower() in text else None
+        model = None if table is None else _model(table, name)
+        if model is not None:
+            found[name] = model
     return found
 
 
-def _model(table: Table, name: str) -> type[models.Model] | None:
-    columns = [
-        one for one in table.columns if not is_hidden(one.key) and one.type != "relationship"
+def models_within_migration(
+    named: Mapping[str, type[models.Model]], connection: Connection
+) -> dict[str, type[models.Model]]:
+    """
+    Return the models for SQL that reads within a migration.
+
+    Where a table has other columns, or other encodings of them, than the model of today, they are
+    the recorded ones.
+
+    Raises:
+        NotSupportedError: the values are recorded in another way, and no model can be made of the
+            records.
+    """
+    found = dict(named)
+    for name, model in named.items():
+        table = _live(name, connection)
+        if table is None or not _differs(table, model):
+            continue
+        recorded = _model(table, name)
+        if recorded is not None:
+            found[name] = recorded
+        else:
+            _refuse_other_encodings(table, model)
+    return found
+
+
+def refuse_other_models(named: Mapping[str, type[models.Model]], connection: Connection) -> None:
+    """
+    Check that SQL that writes within a migration writes values as the database has them.
+
+    Raises:
+        NotSupportedError: a model of today encodes a column in another way.
+    """
+    for name, model in named.items():
+        if (table := _live(name, connection)) is not None:
+            _refuse_other_encodings(table, model)
+
+
+def _live(name: str, connection: Connection) -> Table | None:
+    """Return a table of the server with its recorded encodings, or None if there is none."""
+    transport, database = connection.transport, connection.database_id
+    try:
+        table = read_table(transport, database, Table(table_id(name)))
+    except (TableNotFound, DatabaseNotFound):
+        return None
+    return with_encodings(table, read_records_of(transport, database, table.id))
+
+
+def _differs(table: Table, model: type[models.Model]) -> bool:
+    of_model = {column.key for column in columns_of(model) if column.type != "relationship"}
+    return of_model != {column.key for column in _readable(table)} or bool(_other(table, model))
+
+
+def _other(table: Table, model: type[models.Model]) -> list[str]:
+    """Return the columns whose encodings differ from those of a model, with both in words."""
+    described = {column.key: column.encoding for column in columns_of(model)}
+    described["$id"] = id_encoding_of(model)
+    return [
+        f"{table.id}.{column.key} ({column.encoding} in the database, {encoding} in the code)"
+        for column in (row_ids(table), *table.columns)
+        for encoding in (described.get(column.key),)
+        if not reads_alike(column.encoding, encoding)
     ]
+
+
+def _refuse_other_encodings(table: Table, model: type[models.Model]) -> None:
+    if other := _other(table, model):
+        raise NotSupportedError(
+            f"SQL within this migration would misinterpret {', '.join(other)}: it uses the models "
+            "of today's code.\n"
+            "Use migrations.RunPython with the model from apps.get_model()."
+        )
+
+
+def _readable(table: Table) -> list[Column]:
+    return [one for one in table.columns if not is_hidden(one.key) and one.type != "relationship"]
+
+
+def _model(table: Table, name: str) -> type[models.Model] | None:
+    columns = _readable(table)
     attributes: dict[str, Any] = {}
     for column in columns:
         field = _field(column, column.encoding or plain(column))
