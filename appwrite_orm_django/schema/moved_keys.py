@@ -112,10 +112,6 @@ def refuse_moved_key(transport: Transport, table: TableRef, step: MoveKey) -> No
         )
 
 
-def _described(ids: Column) -> str:
-    return "the key itself" if ids.encoding is None else f"written as {ids.encoding}"
-
-
 def refuse_keys_unlike_ids(
     transport: Transport, table: TableRef, key: Column, ids: Column, *, filled: bool = False
 ) -> None:
@@ -141,9 +137,9 @@ def refuse_keys_unlike_ids(
                     continue
                 if not filled and convert(value, key, ids) == row_id:
                     continue
+            written = "" if ids.encoding is None else f", written as {ids.encoding}"
             raise UnconvertibleRows(
-                f"{table.table}.{key.key}: the primary key cannot be the row's $id, because "
-                f"the row {row_id} has the key {meaning(value, key)!r}, and its $id would have to "
-                f"be another: the $id is {_described(ids)} then.\n"
+                f"{table.table}.{key.key}: the primary key cannot be the row's $id{written}, "
+                f"because the row {row_id} has the key {meaning(value, key)!r}.\n"
                 "Nothing was changed. Keep the key, or create another model and copy the rows."
             )
