@@ -44,6 +44,9 @@ class _Recorder:
 class _Rehearsed(Work):
     """Work that never waits, because nothing is in progress on the server."""
 
+    def waits_for_answers(self) -> bool:
+        return False
+
     def wait_for_columns(self, wanted: Keys) -> None:
         return
 

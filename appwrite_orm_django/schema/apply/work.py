@@ -188,6 +188,10 @@ class Work:
             self.progress(step)
         return ()
 
+    def waits_for_answers(self) -> bool:
+        """Return whether requests take a while in which others can be made."""
+        return not is_local(self.transport.endpoint)
+
     def in_parallel(
         self,
         act: Callable[[S], R],
@@ -195,8 +199,7 @@ class Work:
         progress: Callable[[S], Any] = lambda _item: None,
     ) -> list[R]:
         """Return the result of an action for each item in order; the first error stops the rest."""
-        if len(items) < 2 or is_local(self.transport.endpoint):
-            # Nothing to wait for beside the other items.
+        if len(items) < 2 or not self.waits_for_answers():
             results = []
             for item in items:
                 results.append(act(item))
