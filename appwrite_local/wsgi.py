@@ -215,7 +215,15 @@ def stop_http_server(http: Any) -> None:
     Its own loop closes the sockets. Closed from here, they would be gone while it waits for them,
     which it treats as an error.
     """
-    http.trigger.pull_trigger(lambda: http.asyncore.close_all(http._map))
+    written = threading.Event()
+
+    def close() -> None:
+        # A worker may have woken the loop before the trigger, which is closed here, was pulled.
+        written.wait()
+        http.asyncore.close_all(http._map)
+
+    http.trigger.pull_trigger(close)
+    written.set()
 
 
 @contextmanager

@@ -707,7 +707,7 @@ def test_columns_over_which_the_engine_enforces_nothing(texts_only, inside):
 
 
 def test_what_is_cached_by_value_is_seen_after_a_write_of_several_requests(server, monkeypatch):
-    column = by_value.Column("person", by_value._number, None)
+    column = by_value.Column("person", by_value._number)
     monkeypatch.setattr(by_value, "_tables", lambda: {"library_address": {"person": column}})
     first = Address.objects.create(email="a@example.org", person=1, primary=True)
     of_one = Address.objects.filter(person=1)

@@ -52,10 +52,16 @@ def plan_sql(sql: str, params: Params, connection: Connection) -> LocalQuery | N
         named = models_within_migration(named, connection)
     try:
         uses = uses_of(sql, params, named, connection)
-    except ProgrammingError:
+    except ProgrammingError as error:
         # It names what no model has. On other databases, it only has to be in the database.
-        named = {**named, **recorded_models(sql, connection)}
-        uses = uses_of(sql, params, named, connection)
+        recorded = recorded_models(sql, connection)
+        try:
+            uses = uses_of(sql, params, {**named, **recorded}, connection)
+        except ProgrammingError:
+            if recorded.keys() <= named.keys():
+                raise error from None  # with the columns in the models' order
+            raise
+        named = {**named, **recorded}
     if uses.others or uses.written:
         return None
     fetches = tuple(
