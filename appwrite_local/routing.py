@@ -119,6 +119,11 @@ class Router:
             shape.append(route)
             shape.sort(key=lambda known: [segment.startswith("{") for segment in known.segments])
 
+    def reader_of(self, route: Route) -> Route | None:
+        """Return the route that reads what another one deletes."""
+        shape = ("GET", len(route.segments), route.segments[0])
+        return next((one for one in self._by_shape.get(shape, ()) if one.path == route.path), None)
+
     def match(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         segments = path.strip("/").split("/")
         for route in self._by_shape.get((method, len(segments), segments[0]), ()):

@@ -183,11 +183,12 @@ class LocalServer(ServerState):
         """Read an object that a route is about to delete, for its event."""
         if route.method != "DELETE" or not route.writes_schema:
             return None
-        found = self._router.match("GET", call.request.path.removeprefix(PREFIX))
-        if found is None:
+        # By the route, not by the path: a database may be called "transactions".
+        reader = self._router.reader_of(route)
+        if reader is None:
             return None
         try:
-            return found[0].handler(call)
+            return reader.handler(call)
         except ApiError:
             return None  # the route reports the error itself
 

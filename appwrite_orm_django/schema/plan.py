@@ -15,7 +15,7 @@ from typing import TypeGuard
 from appwrite_orm_django.engines import MARIADB, Engine
 
 from .comparison import same_rules, same_storage
-from .definitions import COMPARED, Column, Database, Index, RowIds, Table
+from .definitions import COMPARED, Column, Database, Encoding, Index, RowIds, Table
 from .encodings import plain, reads_alike
 from .errors import UnsupportedModel
 from .limits import characters_of
@@ -62,6 +62,7 @@ Renames = Mapping[tuple[str, str], str]
 Marks = Mapping[str, str]
 
 _SYSTEM_KEYS = {key.lower() for key in SYSTEM_COLUMNS}
+_AUTOMATIC = {"AutoField", "BigAutoField", "SmallAutoField"}
 
 
 def make_plan(
@@ -512,8 +513,17 @@ def _unrecorded(wanted: Table, live: Table, steps: Iterable[Step]) -> Iterator[R
     for key, there, encoding in [(ROW_ID, live.id_encoding, wanted.id_encoding), *known]:
         if encoding is None or key.lower() in recording:
             continue
-        if there is None or (there == encoding and there.field != encoding.field):
+        if there is None or (there == encoding and not _is_same_field(there, encoding)):
             yield Record(live.id, key, encoding)
+
+
+def _is_same_field(recorded: Encoding, wanted: Encoding) -> bool:
+    was, field = recorded.field, wanted.field
+    if was is not None and field is not None and {was.type, field.type} <= _AUTOMATIC:
+        # In migrations, the keys of tables between many-to-many related ones are those of the
+        # project's DEFAULT_AUTO_FIELD, in models those of the app's.
+        return replace(was, type=field.type) == field
+    return was == field
 
 
 def _has_encoding(live: Table, record: Record) -> bool:

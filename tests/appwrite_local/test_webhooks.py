@@ -255,6 +255,14 @@ def test_changes_to_databases_tables_columns_and_indexes_are_told_of(
     assert all("$tableId" not in body for body in receiver.bodies)
 
 
+def test_a_database_may_be_called_like_another_route(api: Api, receiver: Receiver) -> None:
+    subscribe(api, receiver, "databases.*")
+    api.made("/tablesdb", {"databaseId": "transactions", "name": "T"})
+    assert api.delete("/tablesdb/transactions")[0] == 204
+    assert api.server.flush()
+    assert [body["name"] for body in receiver.bodies] == ["T", "T"]
+
+
 def test_an_id_that_is_a_word_of_the_names_is_mirrored_like_one(
     api: Api, receiver: Receiver
 ) -> None:
