@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, TypeAlias
+from weakref import WeakValueDictionary
 
 from appwrite_orm_django import signals
 from appwrite_orm_django.conf import CacheSettings
@@ -44,10 +45,26 @@ _LENIENT_PATIENCE_S = 1.0
 
 
 class _UnderWay(threading.local):
-    """The writes and batches in progress in this thread, the outermost first."""
+    """
+    The writes and batches in progress in this thread, the outermost first.
+
+    They are held by their ``with`` blocks, and only weakly here. An exception that interrupts a
+    block while it ends, as from a signal's handler, would otherwise leave a notice that the thread
+    renews for ever.
+    """
 
     def __init__(self) -> None:
-        self.notices: list[Write | Batch] = []
+        self._notices: WeakValueDictionary[int, Write | Batch] = WeakValueDictionary()
+
+    @property
+    def notices(self) -> list["Write | Batch"]:
+        return list(self._notices.values())
+
+    def add(self, notice: "Write | Batch") -> None:
+        self._notices[id(notice)] = notice
+
+    def remove(self, notice: "Write | Batch") -> None:
+        self._notices.pop(id(notice), None)
 
 
 _under_way = _UnderWay()
@@ -114,6 +131,7 @@ class Write:
     """
 
     __slots__ = (
+        "__weakref__",
         "_begun_at",
         "_cache",
         "_claimed",
@@ -200,7 +218,7 @@ class Write:
         )
         if not self._deferred:
             self.announce()
-        _under_way.notices.append(self)
+        _under_way.add(self)
 
     def announce(self, *, again: bool = False) -> None:
         cache = self._cache
@@ -324,8 +342,7 @@ class Write:
                 three seconds.
         """
         cache = self._cache
-        if self in _under_way.notices:
-            _under_way.notices.remove(self)
+        _under_way.remove(self)
         own_writes.note_write()
         if not self._deferred:
             self.store_end(ambiguous=ambiguous, refused=refused)
@@ -447,11 +464,11 @@ class Batch:
                 self._begun_at = now
 
     def __enter__(self) -> "Batch":
-        _under_way.notices.append(self)
+        _under_way.add(self)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        _under_way.notices.remove(self)
+        _under_way.remove(self)
         own_writes.note_write()
         if self.tables:
             write = self._write(list(self.tables))

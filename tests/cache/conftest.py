@@ -9,21 +9,12 @@ import time
 import pytest
 from django.core.cache import caches
 
-from appwrite_orm_django.cache import writes
 from appwrite_orm_django.cache.service import QueryCache
 from appwrite_orm_django.conf import CacheSettings
 
 from . import backends
 
 _numbers = itertools.count()
-
-
-@pytest.fixture(autouse=True)
-def _no_write_is_left_in_progress():
-    """Forget the writes of writers that were killed: they would be renewed in later tests."""
-    writes._under_way.notices.clear()
-    yield
-    writes._under_way.notices.clear()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from django.core.cache import cache as django_cache
 from appwrite_orm_django import signals
 from appwrite_orm_django.cache.exceptions import IntentNotStored
 from appwrite_orm_django.cache.statistics import observe_reads
-from appwrite_orm_django.cache.writes import keep_alive
+from appwrite_orm_django.cache.writes import is_writing, keep_alive
 
 
 @pytest.fixture
@@ -193,6 +193,18 @@ def clock():
             return self.now
 
     return Clock()
+
+
+@pytest.mark.parametrize(
+    "begin", [lambda cache: cache.write(["product"]), lambda cache: cache.batch()]
+)
+def test_what_was_interrupted_while_it_ended_is_not_in_progress(open_cache, begin):
+    """As by an exception that a signal's handler raises: its thread must not renew it for ever."""
+    notice = begin(open_cache())
+    notice.__enter__()
+    assert is_writing()
+    del notice
+    assert not is_writing()
 
 
 def test_a_long_write_renews_its_notice(script, open_cache, clock):
