@@ -332,7 +332,9 @@ def test_a_list_of_a_value_outlives_blocks_and_bulk_writes_of_known_rows(authors
     NARROW[name](book, hugo)
     requests.clear()
     assert [of(sand), list(Book.objects.filter(title="Lélia", pages=2))] == seen
-    assert not requests
+    # On MongoDB, increments are transactions, whose answers show no row.
+    if not ("increment" in name and connections["appwrite"].engine.race_is_server_error):
+        assert not requests
     assert {one.pk for one in seen[0]} == {one.pk for one in others}
     for author in authors:
         assert of(author) == list(Book.objects.nocache().filter(author=author).order_by("title"))
@@ -423,6 +425,8 @@ def test_a_row_that_moves_while_a_block_is_committed_is_found_by_the_server(
 
 
 def test_an_increment_finds_where_another_client_has_moved_the_row(authors, monkeypatch):
+    if connections["appwrite"].engine.race_is_server_error:
+        pytest.skip("increments are transactions there, and invalidate all lists")
     zola, hugo, _ = authors
     book = make(zola, "Nana", pages=3)
     row_id = by_value.codec_for(Book._meta.pk).encode(book.pk)
