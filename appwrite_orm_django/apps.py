@@ -1,6 +1,7 @@
 """The Django app: add ``appwrite_orm_django`` to ``INSTALLED_APPS``."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from django.apps import AppConfig
@@ -52,6 +53,9 @@ _DEPLOYMENT_CHECKS = {
 }
 
 
+# The same function for the same name: ready() runs again when tests override INSTALLED_APPS, and
+# Django would run a second one as well.
+@cache
 def _imported_when_run(name: str) -> Callable[..., Any]:
     def check(app_configs: Any = None, **kwargs: Any) -> Any:
         return import_string(f"{__package__}.checks.{name}")(app_configs=app_configs, **kwargs)

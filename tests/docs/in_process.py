@@ -46,4 +46,8 @@ def call_commands(code: str) -> None:
         assert (python, manage) == ("python", "manage.py")
         if "--every" in arguments:  # never ends
             del arguments[arguments.index("--every") :]
-        call_command(command, *arguments, stdout=io.StringIO(), stderr=io.StringIO())
+        errors = io.StringIO()
+        try:
+            call_command(command, *arguments, stdout=io.StringIO(), stderr=errors)
+        except SystemExit as exc:
+            raise AssertionError(f"{line}: {errors.getvalue()}") from exc
