@@ -210,16 +210,18 @@ def make_http_server(server: LocalServer, host: str, port: int, threads: int = T
 
 def stop_http_server(http: Any) -> None:
     """
-    Stop a server that runs in another thread.
+    Stop a server that runs in another thread; requests that are being answered have 5 s to end.
 
     Its own loop closes the sockets. Closed from here, they would be gone while it waits for them,
-    which it treats as an error.
+    which it treats as an error. The threads that answer end before that: they wake the loop through
+    a descriptor that is closed with the sockets, and whose number may then be that of another file.
     """
     written = threading.Event()
 
     def close() -> None:
         # A worker may have woken the loop before the trigger, which is closed here, was pulled.
         written.wait()
+        http.task_dispatcher.shutdown()
         http.asyncore.close_all(http._map)
 
     http.trigger.pull_trigger(close)
@@ -247,4 +249,3 @@ def running_http_server(
     finally:
         stop_http_server(http)
         thread.join()
-        http.task_dispatcher.shutdown()

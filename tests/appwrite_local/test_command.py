@@ -254,9 +254,9 @@ def serving():
     thread = threading.Thread(target=http_server.run, daemon=True)
     thread.start()
     yield http_server
-    stop_http_server(http_server)
+    if not http_server.trigger._closed:  # a test has stopped it
+        stop_http_server(http_server)
     thread.join()
-    http_server.task_dispatcher.shutdown()
     server.close()
 
 
@@ -348,3 +348,64 @@ def test_more_listeners_than_there_is_room_for_are_turned_away(monkeypatch):
             pass
     realtime.close()
     server.close()
+
+
+# Stopping
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+@pytest.fixture
+def pulls(serving, monkeypatch):
+    """For each time that somebody wakes the loop: whether its descriptor was open."""
+    pulled, pull = [], serving.trigger._physical_pull
+
+    def recorded():
+        pulled.append(not serving.trigger._closed)
+        pull()
+
+    monkeypatch.setattr(serving.trigger, "_physical_pull", recorded)
+    return pulled
+
+
+def test_the_loop_that_was_woken_by_another_does_not_close_before_it_is_told(
+    serving, pulls, monkeypatch
+):
+    pull = serving.trigger._physical_pull
+
+    def after_another():
+        pull()
+        # Until the loop runs what it was woken for.
+        wait_for(lambda: serving.trigger.lock.locked() or serving.trigger._closed)
+        pull()
+
+    monkeypatch.setattr(serving.trigger, "_physical_pull", after_another)
+    stop_http_server(serving)
+    wait_for(lambda: serving.trigger._closed)
+    assert pulls == [True, True]
+
+
+def test_a_request_that_is_being_answered_ends_before_the_server(serving, pulls):
+    begun, end = threading.Event(), threading.Event()
+
+    def application(environ, start_response):
+        begun.set()
+        end.wait(60)
+        start_response("204 No Content", [])
+        return []
+
+    serving.application = application
+    with socket.create_connection(("127.0.0.1", serving.effective_port)) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert begun.wait(60)
+        stop_http_server(serving)
+        wait_for(lambda: serving.task_dispatcher.stop_count or serving.trigger._closed)
+        end.set()
+        wait_for(lambda: serving.trigger._closed and not serving.task_dispatcher.threads)
+    assert len(pulls) > 1
+    assert all(pulls)
