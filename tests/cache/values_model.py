@@ -63,11 +63,12 @@ def _get(row: str) -> View:
     return lambda state: bytes([state[row][0] % 256]) if state[row][1] else b""
 
 
-def _by_value(name: str, values: str, view: View) -> tuple[ReadPlan, View]:
-    return SPACE.plan(name, ["c"], pinned=("c", [value_key(one) for one in values])), view
+def _by_value(name: str, values: str, view: View) -> tuple[ReadPlan, View, str]:
+    return SPACE.plan(name, ["c"], pinned=("c", [value_key(one) for one in values])), view, values
 
 
-PLANS: list[tuple[ReadPlan, View]] = [
+# Each read with what it shows, and the values on whose tokens it depends, if on any.
+PLANS: list[tuple[ReadPlan, View, str]] = [
     _by_value("x", "x", _list("x")),
     _by_value("y", "y", _list("y")),
     _by_value("z", "z", _list("z")),
@@ -75,8 +76,8 @@ PLANS: list[tuple[ReadPlan, View]] = [
     _by_value("x page 2", "x", _list("x", 1, 1)),
     _by_value("xy", "xy", _list("xy")),
     _by_value("count y", "y", _count("y")),
-    (SPACE.plan("all", ["c"]), _list("xyz")),
-    (SPACE.plan("get", ["c"], ("c", "c1")), _get("c1")),
+    (SPACE.plan("all", ["c"]), _list("xyz"), ""),
+    (SPACE.plan("get", ["c"], ("c", "c1")), _get("c1"), ""),
 ]
 
 
@@ -123,6 +124,8 @@ class ValuesWorld(World):
         self.returned = dict(self.server)
         self.stamps = dict.fromkeys(ROWS, 0)
         self.committed: set[tuple[str, int]] = set()
+        # By row: of each write of another client of which the cache has not heard, the version that had returned before, and its own.
+        self.unheard: dict[str, list[tuple[int, int]]] = {row: [] for row in ROWS}
         self.clock = 0
         self.in_flight = 0
         self.is_over = False
@@ -187,8 +190,8 @@ class ValuesWorld(World):
         for _ in range(reads):
             if self.is_over:
                 return
-            plan, view = self.random.choice(self.by_value)
-            least = self.floor()
+            plan, view, values = self.random.choice(self.by_value)
+            allowed = self._allowed(self.floor(), values)
 
             def load(view: View = view) -> Step:
                 yield
@@ -222,17 +225,39 @@ class ValuesWorld(World):
             self.history.append(
                 f"@{self.now} {process} {plan.entry[-4:]} {reading.outcome} {reading.reason} saw {list(seen)}"
             )
-            if not self._explains(view, seen, least):
+            if not self._explains(view, seen, allowed):
                 raise Violation(
                     f"seed {self.seed} ({self.is_conditional=} {self.is_inverted=} {self.chaos}): "
-                    f"nothing from {least} to {self.server} explains {list(seen)}\n"
+                    f"nothing of {allowed} and later, to {self.server}, explains {list(seen)}\n"
                     + "\n".join(self.history[-40:])
                 )
             yield
 
-    def _explains(self, view: View, seen: bytes, least: dict[str, int]) -> bool:
+    def _allowed(self, least: dict[str, int], values: str) -> dict[str, list[int]]:
+        """
+        Return the versions of each row that a read may show: those that had returned, and what became of them in the meantime.
+
+        A list that the row was in before another client moved it, unheard, may still show it there, even if it was written since.
+        """
+        return {
+            row: [
+                *(
+                    n
+                    for returned, version in self.unheard[row]
+                    for n in range(returned, min(version, least[row]))
+                    if (self.states[row][n] or "-") in values
+                ),
+                least[row],
+            ]
+            for row in ROWS
+        }
+
+    def _explains(self, view: View, seen: bytes, allowed: dict[str, list[int]]) -> bool:
         choices = (
-            [(n, self.states[row][n]) for n in range(self.server[row], least[row] - 1, -1)]
+            [
+                (n, self.states[row][n])
+                for n in (*range(self.server[row], allowed[row][-1], -1), *allowed[row])
+            ]
             for row in ROWS
         )
         return any(
@@ -503,11 +528,16 @@ class ValuesWorld(World):
             write = Change(
                 (row,), deadline=self.now, to={row: self.random.choice("xyz")}, kind="other"
             )
+            before = self.returned[row]
             if not self._refusal(write):
                 self.apply(write)
+            unheard = [(before, version) for version in write.versions.values()]
+            self.unheard[row] += unheard
             yield
             while not (yield from self.run(protocol.settle(SPACE.written(["c"])), None, -1)):
                 yield
+            for one in unheard:
+                self.unheard[row].remove(one)
             for row, version in write.versions.items():
                 self.returned[row] = max(self.returned[row], version)
 
