@@ -23,7 +23,7 @@ from .definitions import COMPARED, Column, Index
 from .errors import UnsupportedModel
 from .keys import has_derived_ids, key_fields
 from .limits import index_lengths
-from .names import KEY_INDEX, index_key
+from .names import KEY_INDEX, SYSTEM_COLUMNS, index_key
 from .unique import local_key, wanted_unique
 
 Model = type[models.Model]
@@ -87,13 +87,11 @@ def indexes_for(
             index = replace(index, lengths=index_lengths(table_id, index, by_key, engine))
         if any(_replaces(one, index) for one in chosen):
             continue
-        if index.type == "unique" and not _is_enforced(index, by_key, engine):
+        if index.type == "unique" and (why := _why_unenforced(index, by_key, engine)):
             refused.append(
                 UnsupportedModel(
                     f"{model._meta.label}: on {engine.label}, Appwrite does not enforce the unique "
-                    f"index {index.key} over {', '.join(index.columns)}, because not all of these "
-                    "are text.\nWay out: declare a UniqueConstraint instead of the index; the "
-                    "library enforces it."
+                    f"index {index.key} over {', '.join(index.columns)}, because {why}."
                 )
             )
             continue
@@ -140,12 +138,19 @@ def _replaces(one: Index, other: Index) -> bool:
     )
 
 
-def _is_enforced(index: Index, by_key: dict[str, Column], engine: Engine) -> bool:
-    """Return whether the engine enforces a unique index, as that of a constraint always is."""
+def _why_unenforced(index: Index, by_key: dict[str, Column], engine: Engine) -> str:
+    """Return why an engine would not enforce a unique index, and the way out; "" if it does."""
     if engine.unique_types is None or "$id" in index.columns:
-        return True
+        return ""
+    if system := SYSTEM_COLUMNS.intersection(index.columns):
+        return f"{min(system)} is no text.\nWay out: drop the index"
     found = (by_key.get(key) for key in index.columns)
-    return all(column is None or column.type in engine.unique_types for column in found)
+    if all(column is None or column.type in engine.unique_types for column in found):
+        return ""
+    return (
+        "not all of these are text.\nWay out: declare a UniqueConstraint instead of the index; the "
+        "library enforces it"
+    )
 
 
 def _unique_indexes(

@@ -155,6 +155,16 @@ def test_a_unique_index_that_the_engine_does_not_enforce_is_refused():
     )
 
 
+def test_a_unique_index_over_a_time_of_the_server_is_refused_where_it_is_not_enforced():
+    newest = AppwriteIndex(fields=["created_at"], name="newest", type="unique")
+    model = make(base=AppwriteModel, meta={"indexes": [newest]})
+    assert indexes(model) == ["newest: unique ($createdAt)"]
+    with pytest.raises(
+        UnsupportedModel, match=r"newest over \$createdAt, because \$createdAt is no"
+    ):
+        table_for(model, engine=MONGODB)
+
+
 def test_system_columns_can_be_indexed():
     class Thing(AppwriteModel):
         class Meta:
