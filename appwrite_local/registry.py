@@ -78,8 +78,9 @@ def check_location(location: str) -> None:
     Check a location without opening anything.
 
     Raises:
-        ValueError: not a ``local:`` location, an unknown option, an invalid value, a feature
-            level that is unknown for the engine, or a file in a directory that does not exist.
+        ValueError: not a ``local:`` location, an unknown option, an invalid value, options behind
+            the name, a feature level that is unknown for the engine, or a file in a directory that
+            does not exist.
     """
     _storage_and_arguments(location)
 
@@ -102,7 +103,12 @@ def _storage_and_arguments(location: str) -> tuple[str, dict[str, Any]]:
             f"{location!r} is not a local server: expected 'local:', 'local:#name' or "
             "'local:/path'."
         )
-    path, _, options = location.removeprefix(SCHEME).partition("#")[0].partition("?")
+    address, _, name = location.removeprefix(SCHEME).partition("#")
+    if "?" in name:
+        raise ValueError(
+            f"{location!r}: options come before the name: 'local:?engine=mongodb#name'."
+        )
+    path, _, options = address.partition("?")
     arguments = _arguments(location, options)
     if not path:
         return ":memory:", arguments

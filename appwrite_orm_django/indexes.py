@@ -16,7 +16,8 @@ class AppwriteIndex(models.Index):
 
     Args:
         type: ``key``, ``unique`` or ``fulltext``. Django does not know that a ``unique`` index is
-            unique; prefer a ``UniqueConstraint`` where possible.
+            unique; prefer a ``UniqueConstraint`` where possible. On MongoDB a ``unique`` index over
+            anything but text is rejected, because Appwrite does not enforce it there.
         lengths: number of characters to index for each field, 0 for all of them. Defaults to as
             many as fit.
     """

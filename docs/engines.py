@@ -67,6 +67,14 @@ ROWS: list[tuple[str, Callable[[Engine], str]]] = [
         ),
     ),
     (
+        '`AppwriteIndex(type="unique")`',
+        lambda e: "enforced" if e.unique_types is None else "for text; refused for all other types",
+    ),
+    (
+        "Its `lengths`",
+        lambda e: "count" if e.cuts_unique_values else "have no effect, with a note",
+    ),
+    (
         '`update(n=F("n") + 1)`',
         lambda e: (
             "a transaction"
@@ -85,7 +93,7 @@ ROWS: list[tuple[str, Callable[[Engine], str]]] = [
         lambda e: "as others" if e.renames_datetimes else "a new column, and the values copied",
     ),
     (
-        "Two indexes over the same fields",
+        "Two indexes over the same fields in another order",
         lambda e: "both" if e.takes_identical_indexes else "one, with a note",
     ),
     ("Longest index", lambda e: f"{e.max_index_length:,} characters"),

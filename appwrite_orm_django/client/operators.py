@@ -117,9 +117,9 @@ def refuse_operator_text(table: TableRef, row_id: str | None, data: Mapping[str,
             raise InvalidValue(
                 f"{table.table}.{key}: {rows} cannot be set to {shown(value)}: Appwrite takes this "
                 "text for an operator, and on MongoDB destroys the value. Nothing was written.\n"
-                "A new row can hold it if it is created by itself, or by bulk_create(), outside an "
-                "atomic block. Elsewhere change the text; any character before the brace is "
-                "enough.",
+                "A new row can hold it if it is created outside an atomic block, by itself, by "
+                "bulk_create() of an AppwriteModel, or by appwrite_import instead of loaddata. "
+                "Elsewhere change the text; any character before the brace is enough.",
                 table=table.table,
                 column=key,
                 row_id=row_id,

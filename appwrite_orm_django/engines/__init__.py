@@ -114,6 +114,8 @@ class Engine:
         adds_integers: whether an increment of an integer is exact to 64 bits. If not, the database
             adds floats.
         unique_types: the types of columns over which a unique index is enforced, or None for all.
+        cuts_unique_values: whether a unique index with ``lengths`` compares only the beginnings of
+            texts. If not, it compares whole texts.
         alters_indexed_tables: whether a column can be renamed or resized in a table with indexes.
         renames_datetimes: whether a datetime column can be renamed. If not, its table breaks.
         takes_identical_indexes: whether two indexes may have the same columns.
@@ -146,6 +148,7 @@ class Engine:
     increments_nulls: bool = False
     adds_integers: bool = False
     unique_types: frozenset[str] | None = None
+    cuts_unique_values: bool = False
     alters_indexed_tables: bool = True
     renames_datetimes: bool = True
     takes_identical_indexes: bool = True
@@ -218,6 +221,7 @@ MARIADB = Engine(
     iexact_key=collation.fold,
     folds_text=True,
     finds_ids_without_case=True,
+    cuts_unique_values=True,
 )
 
 #: Texts are equal byte for byte and ordered by the locale of the official image, ``en_US.utf8``.

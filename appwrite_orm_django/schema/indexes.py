@@ -3,7 +3,8 @@ Choose the indexes of a model's table.
 
 As on any database, there is an index for each foreign key and ``db_index``, a unique index for each
 ``unique``, ``unique_together`` and ``UniqueConstraint``, and those of ``Meta.indexes``. A second
-index over the same columns is left out. ``unique`` decides which columns a unique index covers.
+index over the same columns is left out if the first one does all that it would do. ``unique``
+decides which columns a unique index covers.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from django.db.models.expressions import OrderBy
 
 from appwrite_orm_django.engines import MARIADB, Engine
 
-from .definitions import Column, Index
+from .definitions import COMPARED, Column, Index
 from .errors import UnsupportedModel
 from .keys import has_derived_ids, key_fields
 from .limits import index_lengths
-from .names import KEY_INDEX, index_key
+from .names import KEY_INDEX, SYSTEM_COLUMNS, index_key
 from .unique import local_key, wanted_unique
 
 Model = type[models.Model]
@@ -68,7 +69,7 @@ def indexes_for(
         *_field_indexes(model, refused),
         *_key_indexes(model),
     ]
-    chosen: dict[tuple[str, ...], Index] = {}
+    chosen: list[Index] = []
     # Unique indexes come before plain ones, because they serve queries just as well.
     for index in sorted(wanted, key=lambda index: index.type != "unique"):
         refused += (
@@ -80,10 +81,22 @@ def indexes_for(
             if (column := by_key.get(key)) is not None and column.array
         )
         # Every table has an index over ``$id``, but no other index of its own.
-        if index.columns in chosen or index.columns == ("$id",):
+        if index.columns == ("$id",):
+            continue
+        if not index.lengths:
+            index = replace(index, lengths=index_lengths(table_id, index, by_key, engine))
+        if any(_replaces(one, index) for one in chosen):
+            continue
+        if index.type == "unique" and (why := _why_unenforced(index, by_key, engine)):
+            refused.append(
+                UnsupportedModel(
+                    f"{model._meta.label}: on {engine.label}, Appwrite does not enforce the unique "
+                    f"index {index.key} over {', '.join(index.columns)}, because {why}."
+                )
+            )
             continue
         if not engine.takes_identical_indexes:
-            other = next((one for one in chosen.values() if one.excludes(index)), None)
+            other = next((one for one in chosen if one.excludes(index)), None)
             if other is not None and index.type == "fulltext":
                 refused.append(
                     UnsupportedModel(
@@ -99,15 +112,45 @@ def indexes_for(
                     f"{other.key} over the same columns excludes another one."
                 )
                 continue
-        chosen[index.columns] = (
-            index
-            if index.lengths
-            else replace(index, lengths=index_lengths(table_id, index, by_key, engine))
-        )
+        if index.type == "unique" and any(index.lengths) and not engine.cuts_unique_values:
+            notes.append(
+                f"{model._meta.label}: on {engine.label}, the unique index {index.key} compares "
+                "whole texts; its lengths have no effect."
+            )
+        chosen.append(index)
     if refused:
         raise UnsupportedModel.of(refused)
     notes += _unchecked_constraints(model, constraints)
-    return tuple(chosen.values()), tuple(notes)
+    return tuple(chosen), tuple(notes)
+
+
+def _replaces(one: Index, other: Index) -> bool:
+    """
+    Return whether a table that has one index needs no other over the same columns.
+
+    Only a fulltext index serves searches, and it serves nothing else. A unique index over the
+    beginnings of texts excludes more rows than one over whole texts.
+    """
+    return (
+        one.columns == other.columns
+        and (one.type in COMPARED) == (other.type in COMPARED)
+        and (other.type != "unique" or one.lengths == other.lengths)
+    )
+
+
+def _why_unenforced(index: Index, by_key: dict[str, Column], engine: Engine) -> str:
+    """Return why an engine would not enforce a unique index, and the way out; "" if it does."""
+    if engine.unique_types is None or "$id" in index.columns:
+        return ""
+    if system := SYSTEM_COLUMNS.intersection(index.columns):
+        return f"{min(system)} is no text.\nWay out: drop the index"
+    found = (by_key.get(key) for key in index.columns)
+    if all(column is None or column.type in engine.unique_types for column in found):
+        return ""
+    return (
+        "not all of these are text.\nWay out: declare a UniqueConstraint instead of the index; the "
+        "library enforces it"
+    )
 
 
 def _unique_indexes(

@@ -219,7 +219,7 @@ class Wanted:
             return self._of_fields(engine, f"{'_'.join(self._keys)}_uniq")
         constraint, name = self.constraint, self.constraint.name
         if constraint.deferrable is not None:
-            return self._unenforced("Appwrite has no deferred checks")
+            return self._unenforced(name, "Appwrite has no deferred checks")
         nulls_distinct = getattr(constraint, "nulls_distinct", None) is not False
         if not (constraint.condition or constraint.expressions) and (
             nulls_distinct or not any(field.null for field in self._fields)
@@ -236,12 +236,11 @@ class Wanted:
                 folds=engine.folds_text,
             )
         except NotExact as error:
-            return self._unenforced(str(error))
+            return self._unenforced(name, str(error))
         return UniqueRule(name, (hidden.key,), hidden, constraint=constraint)
 
-    def _unenforced(self, reason: str) -> UniqueRule:
-        assert self.constraint is not None  # noqa: S101 - only constraints have such a reason
-        return UniqueRule(self.constraint.name, reason=reason, constraint=self.constraint)
+    def _unenforced(self, name: str, reason: str) -> UniqueRule:
+        return UniqueRule(name, reason=reason, constraint=self.constraint)
 
     @cached_property
     def _keys(self) -> tuple[str, ...]:
@@ -253,10 +252,15 @@ class Wanted:
 
     def _of_fields(self, engine: Engine, name: str) -> UniqueRule:
         columns = [column for field in self._fields if (column := column_for(field)) is not None]
+        # The server's own columns are no text, and have no description.
+        has_types = engine.unique_types is None or SYSTEM_COLUMNS.isdisjoint(self._keys)
         # A set of columns with the row id is unique anyway.
-        if "$id" in self._keys or not needs_hidden_column(engine, columns):
+        if "$id" in self._keys or (has_types and not needs_hidden_column(engine, columns)):
             return UniqueRule(name, self._keys, constraint=self.constraint)
-        hidden = HiddenColumn(self.model, name, self.names, folds=engine.folds_text)
+        try:
+            hidden = HiddenColumn(self.model, name, self.names, folds=engine.folds_text)
+        except NotExact as error:
+            return self._unenforced(name, str(error))
         return UniqueRule(name, (hidden.key,), hidden, constraint=self.constraint)
 
 

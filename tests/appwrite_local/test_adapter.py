@@ -99,6 +99,7 @@ def test_options_are_read(tmp_path: Path) -> None:
         ("http://x/v1", "is not a local server"),
         ("local:?frob=1", "unknown option 'frob'; the options are feature-level"),
         ("local:?frob", "options are written"),
+        ("local:#name?engine=mongodb", "options come before the name"),
         ("local:?feature-level=3", "feature-level must be one of 1.9, 2.x, got '3'"),
         ("local:?engine=oracle", "engine must be one of"),
         ("local:?column-delay=soon", "column-delay must be a number of seconds, got 'soon'"),

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
 
+from appwrite_orm_django.engines import MONGODB, POSTGRESQL
 from appwrite_orm_django.fields import ArrayField
 from appwrite_orm_django.indexes import AppwriteIndex
 from appwrite_orm_django.models import AppwriteModel
@@ -90,6 +91,78 @@ def test_a_second_index_over_the_same_columns_is_left_out():
     assert indexes(make(meta=meta, a=models.IntegerField(), b=models.IntegerField())) == [
         "a_b_uniq: unique (a, b)"
     ]
+
+
+def test_a_fulltext_index_is_no_second_one():
+    """Nothing else serves searches, and it serves neither comparisons nor orders."""
+    meta = {
+        "indexes": [
+            AppwriteIndex(fields=["a"], name="words", type="fulltext"),
+            models.Index(fields=["b"], name="plain"),
+            AppwriteIndex(fields=["b"], name="more_words", type="fulltext"),
+        ]
+    }
+    model = make(
+        meta=meta,
+        a=models.CharField(max_length=20, unique=True),
+        b=models.CharField(max_length=20, db_index=True),
+    )
+    assert indexes(model) == [
+        "a_uniq: unique (a)",
+        "words: fulltext (a)",
+        "plain: key (b)",
+        "more_words: fulltext (b)",
+    ]
+
+
+def test_a_unique_index_over_beginnings_excludes_more_rows():
+    meta = {"indexes": [AppwriteIndex(fields=["a"], name="three", type="unique", lengths=[3])]}
+    assert indexes(make(meta=meta, a=models.CharField(max_length=20, unique=True))) == [
+        "a_uniq: unique (a)",
+        "three: unique (a(3))",
+    ]
+
+
+def test_a_note_says_that_lengths_of_a_unique_index_have_no_effect():
+    meta = {"indexes": [AppwriteIndex(fields=["a"], name="three", type="unique", lengths=[3])]}
+    model = make(meta=meta, a=models.CharField(max_length=20))
+    assert table_for(model)[1] == ()
+    assert table_for(model, engine=POSTGRESQL)[1] == (
+        "library.Thing: on PostgreSQL, the unique index three compares whole texts; its lengths "
+        "have no effect.",
+    )
+
+
+def test_a_unique_index_that_the_engine_does_not_enforce_is_refused():
+    model = make(
+        meta={
+            "indexes": [
+                AppwriteIndex(fields=["a"], name="letters", type="unique"),
+                AppwriteIndex(fields=["a", "-n"], name="both", type="unique"),
+            ],
+            "constraints": [models.UniqueConstraint(fields=["n"], name="numbers")],
+        },
+        a=models.CharField(max_length=20),
+        n=models.IntegerField(),
+    )
+    assert len(table_for(model)[0].indexes) == 3
+    with pytest.raises(UnsupportedModel) as raised:
+        table_for(model, engine=MONGODB)
+    assert str(raised.value) == (
+        "library.Thing: on MongoDB, Appwrite does not enforce the unique index both over a, n, "
+        "because not all of these are text.\n"
+        "Way out: declare a UniqueConstraint instead of the index; the library enforces it."
+    )
+
+
+def test_a_unique_index_over_a_time_of_the_server_is_refused_where_it_is_not_enforced():
+    newest = AppwriteIndex(fields=["created_at"], name="newest", type="unique")
+    model = make(base=AppwriteModel, meta={"indexes": [newest]})
+    assert indexes(model) == ["newest: unique ($createdAt)"]
+    with pytest.raises(
+        UnsupportedModel, match=r"newest over \$createdAt, because \$createdAt is no"
+    ):
+        table_for(model, engine=MONGODB)
 
 
 def test_system_columns_can_be_indexed():

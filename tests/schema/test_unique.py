@@ -11,6 +11,7 @@ from django.db.models.functions import Collate, ExtractYear, Lower, Now, TruncDa
 from django.test.utils import isolate_apps
 
 from appwrite_orm_django.engines import MARIADB, MONGODB, POSTGRESQL
+from appwrite_orm_django.models import AppwriteModel
 from appwrite_orm_django.schema.definitions import Column, Database
 from appwrite_orm_django.schema.errors import UnsupportedModel
 from appwrite_orm_django.schema.exports import FORMATS, export
@@ -201,3 +202,35 @@ def test_a_column_of_a_user_is_no_hidden_one():
     assert not is_hidden("unique_together")
     assert not is_hidden("unique__name")
     assert not is_hidden(Column("name_0123abcd", "varchar").key)
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["constraint", "unique_together"])
+@pytest.mark.parametrize(
+    ("field", "enforced"),
+    [
+        (models.IntegerField(), "mariadb postgresql"),
+        (models.CharField(max_length=20), "mariadb postgresql"),
+        (models.TextField(), ""),
+    ],
+    ids=["number", "text", "long text"],
+)
+@pytest.mark.parametrize("engine", [MARIADB, POSTGRESQL, MONGODB], ids=lambda one: one.name)
+def test_what_the_server_sets_is_in_no_hidden_column(engine, field, enforced, together):
+    """The server writes it after the library would have to compute the digest."""
+    meta = (
+        {"unique_together": [("x", "created_at")]}
+        if together
+        else {"constraints": [UniqueConstraint(fields=["x", "created_at"], name="u")]}
+    )
+    with isolate_apps("tests.library"):
+        model = make(base=AppwriteModel, meta=meta, x=field.clone())
+        described, notes = table_for(model, engine=engine)
+    name = "x_$createdAt_uniq" if together else "u"
+    if engine.name in enforced.split():
+        assert ([one.columns for one in described.indexes], notes) == ([("x", "$createdAt")], ())
+    else:
+        assert described.indexes == ()
+        assert notes == (
+            f"library.Thing: the unique constraint {name} is checked by full_clean() only; it "
+            "depends on $createdAt, which the server sets.",
+        )
