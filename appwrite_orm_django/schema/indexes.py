@@ -212,7 +212,8 @@ def _field_name(model: Model, expression: Any, *, folds: bool) -> str | None:
         (expression,) = expression.get_source_expressions()
     if type(expression) is not models.F:
         return None
-    name, *transforms = expression.name.split("__")
+    path: str = expression.name  # type: ignore[attr-defined]  # missing in django-stubs
+    name, *transforms = path.split("__")
     if not (changes_case or transforms):
         return name
     try:
