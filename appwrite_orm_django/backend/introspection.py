@@ -15,6 +15,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db.backends.base.introspection import BaseDatabaseIntrospection, TableInfo
+from django.db.models import AutoField
 from django.db.models import Index as ModelIndex
 
 from appwrite_orm_django.backend.values import ROW_ID, table_id
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 #: An id that may end with a digest (see ``schema.names``).
 _SHORTENED = re.compile(r"[0-9a-f]{8}")
+
+#: The types of primary keys whose integers new rows are given.
+_DRAWN = frozenset({"AutoField", "BigAutoField", "SmallAutoField"})
 
 
 class FieldInfo(NamedTuple):
@@ -158,15 +162,28 @@ class DatabaseIntrospection(BaseDatabaseIntrospection):
     def get_sequences(
         self, cursor: Any, table_name: str, table_fields: Any = ()
     ) -> list[dict[str, Any]]:
-        # New integer keys are drawn at random, or counted by this process.
-        return []
+        """
+        Return the primary key whose integers new rows are given, if the table has such a key.
+
+        The library draws or counts them (``backend.row_ids``). Nothing on the server does.
+
+        Args:
+            table_fields: the fields of the table's model; the records are read if left out.
+        """
+        if table_fields:
+            drawn = [one.column for one in table_fields if isinstance(one, AutoField)]
+        else:
+            table = self._table(table_name)
+            key = table.key_field
+            drawn = _key_columns(table) if key is not None and key.type in _DRAWN else []
+        return [{"table": table_name, "column": column} for column in drawn]
 
     def get_constraints(self, cursor: Any, table_name: str) -> dict[str, dict[str, Any]]:
         """
         Return the primary key and the indexes.
 
         A constraint that a hidden column enforces is over the columns that it makes unique, with
-        None for an expression.
+        None for an expression. Foreign keys are relations alone: nothing on the server checks them.
         """
         from appwrite_orm_django.schema.names import KEY_INDEX
 

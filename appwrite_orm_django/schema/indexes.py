@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
+from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 from django.db.models.constraints import BaseConstraint
 from django.db.models.expressions import OrderBy
+from django.db.models.functions import Lower, Upper
 
 from appwrite_orm_django.engines import MARIADB, Engine
 
@@ -27,6 +29,9 @@ from .names import KEY_INDEX, SYSTEM_COLUMNS, index_key
 from .unique import local_key, wanted_unique
 
 Model = type[models.Model]
+
+#: Functions of a text that give the same rows the same order where case does not count.
+_CASES = frozenset({Lower, Upper})
 
 #: Names that the server rejects (recording indexes-errors).
 _RESERVED = frozenset({"primary"})
@@ -65,7 +70,9 @@ def indexes_for(
     refused: list[UnsupportedModel] = []
     wanted = [
         *_unique_indexes(model, unique_together, constraints, engine, notes, refused),
-        *_named_indexes(model, meta.indexes if indexes is None else indexes, notes, refused),
+        *_named_indexes(
+            model, meta.indexes if indexes is None else indexes, engine, notes, refused
+        ),
         *_field_indexes(model, refused),
         *_key_indexes(model),
     ]
@@ -180,11 +187,12 @@ def _unique_indexes(
 def _named_indexes(
     model: Model,
     indexes: Iterable[models.Index],
+    engine: Engine,
     notes: list[str],
     refused: list[UnsupportedModel],
 ) -> Iterator[Index]:
     for index in indexes:
-        fields_orders = index.fields_orders or _ordered_names(index)
+        fields_orders = index.fields_orders or _ordered_names(model, index, engine)
         reason = (
             "expressions"
             if fields_orders is None
@@ -216,24 +224,48 @@ def _named_indexes(
         )
 
 
-def _ordered_names(index: models.Index) -> list[tuple[str, str]] | None:
+def _ordered_names(
+    model: Model, index: models.Index, engine: Engine
+) -> list[tuple[str, str]] | None:
     """
     Return the fields of an index whose expressions are all fields, and the order of each.
 
-    It is a plain index, as it is for the other backends of Django.
+    It is a plain index, as it is for the other backends of Django. Where the engine compares texts
+    without case, the lower or upper case of a text is a field as well: the index of the text has
+    the same order, and finds the same rows.
     """
-    found: list[tuple[str, str]] = []
+    found: dict[str, str] = {}
     for expression in index.expressions:
         order = ""
         if isinstance(expression, OrderBy):
             if expression.nulls_first or expression.nulls_last:
                 return None
             order, expression = "DESC" if expression.descending else "", expression.expression
-        name: str = getattr(expression, "name", "")
-        if type(expression) is not models.F or "__" in name:
+        name = _field_name(model, expression, folds=engine.folds_text)
+        if name is None:
             return None
-        found.append((name, order))
-    return found
+        found.setdefault(name, order)
+    return list(found.items())
+
+
+def _field_name(model: Model, expression: Any, *, folds: bool) -> str | None:
+    """Return the name of the field by which an expression orders rows, or None."""
+    changes_case = type(expression) in _CASES
+    if changes_case:
+        (expression,) = expression.get_source_expressions()
+    if type(expression) is not models.F:
+        return None
+    path: str = expression.name  # type: ignore[attr-defined]  # missing in django-stubs
+    name, *transforms = path.split("__")
+    if not (changes_case or transforms):
+        return name
+    try:
+        field = model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None  # after a RenameField alone
+    if not (folds and isinstance(field, (models.CharField, models.TextField))):
+        return None
+    return name if all(field.get_transform(one) in _CASES for one in transforms) else None
 
 
 def _field_indexes(model: Model, refused: list[UnsupportedModel]) -> Iterator[Index]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.library.models import Book
+from tests.library.models import Book, Numbered
 
 pytestmark = pytest.mark.django_db(databases=["appwrite"])
 
@@ -81,6 +81,15 @@ def test_keys(inspect, appwrite):
     }
     assert inspect("get_relations", "library_author") == {"country_id": ("code", "library_country")}
     assert inspect("get_sequences", "library_book") == []
+
+
+def test_keys_that_are_drawn(inspect, appwrite):
+    drawn = [{"table": "library_numbered", "column": "id"}]
+    assert inspect("get_sequences", "library_numbered") == drawn
+    assert inspect("get_sequences", "library_numbered", Numbered._meta.local_fields) == drawn
+    assert inspect("get_sequences", "library_book", Book._meta.local_fields) == []
+    sequences = appwrite.introspection.sequence_list()
+    assert [one for one in sequences if one["table"] == "library_numbered"] == drawn
 
 
 def test_constraints(inspect):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from django.db import models
-from django.db.models.functions import Lower
-from django.test.utils import isolate_apps
+from django.db.models.functions import Length, Lower, Upper
+from django.test.utils import isolate_apps, register_lookup
 
-from appwrite_orm_django.engines import MONGODB, POSTGRESQL
+from appwrite_orm_django.engines import MARIADB, MONGODB, POSTGRESQL
 from appwrite_orm_django.fields import ArrayField
 from appwrite_orm_django.indexes import AppwriteIndex
 from appwrite_orm_django.models import AppwriteModel
@@ -217,7 +217,7 @@ def test_a_wide_row_is_refused_with_the_arithmetic():
 def test_what_is_left_out_without_harm_is_noted():
     meta = {
         "indexes": [
-            models.Index(Lower("a"), name="lower_a"),
+            models.Index(Length("a"), name="length_a"),
             models.Index(fields=["a"], name="some_a", condition=models.Q(a="x")),
         ],
         "constraints": [models.CheckConstraint(condition=models.Q(a__gt=""), name="not_empty")],
@@ -225,10 +225,59 @@ def test_what_is_left_out_without_harm_is_noted():
     table, notes = table_for(make(meta=meta, a=models.CharField(max_length=5)))
     assert table.indexes == ()
     assert notes == (
-        "library.Thing: the index lower_a is left out because Appwrite has no indexes with expressions.",
+        "library.Thing: the index length_a is left out because Appwrite has no indexes with expressions.",
         "library.Thing: the index some_a is left out because Appwrite has no indexes with a condition.",
         "library.Thing: the constraint not_empty is checked by full_clean() only; Appwrite has no CheckConstraint.",
     )
+
+
+LOWERED = {
+    "one": (Lower("a"), ("a",), ()),
+    "descending": (Upper("a").desc(), ("a",), ("DESC",)),
+    "lookup": (models.F("a__upper"), ("a",), ()),
+    "of several": ((Lower("a"), models.F("n").desc(), Upper("a")), ("a", "n"), ("ASC", "DESC")),
+}
+
+
+@pytest.mark.parametrize(("expressions", "columns", "orders"), LOWERED.values(), ids=LOWERED)
+def test_an_index_of_lower_case_is_that_of_the_text_where_case_does_not_count(
+    expressions, columns, orders
+):
+    expressions = expressions if isinstance(expressions, tuple) else (expressions,)
+    with register_lookup(models.CharField, Upper):
+        model = make(
+            a=models.CharField(max_length=5),
+            n=models.IntegerField(),
+            meta={"indexes": [models.Index(*expressions, name="cased")]},
+        )
+        for engine in (MARIADB, POSTGRESQL, MONGODB):
+            table, notes = table_for(model, engine=engine)
+            if engine.folds_text:
+                (index,) = table.indexes
+                assert (index.key, index.columns, index.orders) == ("cased", columns, orders)
+                assert not notes
+            else:
+                assert not table.indexes
+                assert "left out" in notes[0]
+
+
+@pytest.mark.parametrize(
+    "expression", [Lower("n"), models.F("n__lower"), Lower("gone"), models.F("a__length")]
+)
+def test_an_index_of_another_expression_is_left_out(expression):
+    with (
+        register_lookup(models.IntegerField, Lower),
+        register_lookup(models.CharField, Length),
+    ):
+        table, notes = table_for(
+            make(
+                a=models.CharField(max_length=5),
+                n=models.IntegerField(),
+                meta={"indexes": [models.Index(expression, name="cased")]},
+            )
+        )
+    assert not table.indexes
+    assert "left out" in notes[0]
 
 
 def test_an_array_cannot_be_indexed():

@@ -353,6 +353,20 @@ class TestIndexes:
             it.remove_index(model_of(state), index)
         assert live_table().index("n_note") is None
 
+    def test_over_lower_case_are_of_the_text_where_case_does_not_count(self, server):
+        state = with_rows(("note", models.CharField(max_length=20)))
+        index = models.Index(Lower("note").desc(), name="lower_note")
+        with editor() as it:
+            it.add_index(model_of(state), index)
+        made = live_table().index("lower_note")
+        if connections[APPWRITE].engine.folds_text:
+            assert (made.columns, made.orders) == (("note",), ("DESC",))
+        else:
+            assert made is None
+        with editor() as it:
+            it.remove_index(model_of(state), index)
+        assert live_table().index("lower_note") is None
+
     @pytest.mark.parametrize(
         ("expression", "error"),
         [
