@@ -46,8 +46,8 @@ pass here as well. The others have a reason below (*explained*) or have not been
 Django {version}, feature level 1.9, MariaDB.
 """
 _PARTS = """\
-Of django-allauth, the tests of `allauth.account` are run, and of wagtail those of the page model.
-Of django-taggit, version 5.0.1 is run, the last whose source distribution holds the tests.
+Of django-allauth, the tests of `allauth.account` are run, and of wagtail those of its models. Of
+django-taggit, version 5.0.1 is run, the last whose source distribution holds the tests.
 
 Some source distributions hold tests without the settings, models or fixtures that these need. Those
 are ours then (`tests/third_party/inside/`): settings of thirteen packages, models of
