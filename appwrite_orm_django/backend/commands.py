@@ -92,13 +92,32 @@ class Command:
         # ``str(queryset.query)`` interpolates parameters into what it takes for SQL text.
         return str(self)
 
-    # Some tools search the SQL of a compiler for text; here they search the command's text.
+    # Some tools search the SQL of a compiler or a cursor, shorten it or look for SELECT at its
+    # beginning; here they do so with the command's text.
 
     def __contains__(self, text: str) -> bool:
         return text in str(self)
 
+    def __getitem__(self, which: int | slice) -> str:
+        return str(self)[which]
+
     def count(self, text: str) -> int:
         return str(self).count(text)
+
+    def lower(self) -> str:
+        return str(self).lower()
+
+    def split(self, *args: Any) -> list[str]:
+        return str(self).split(*args)
+
+    def startswith(self, *args: Any) -> bool:
+        return str(self).startswith(*args)
+
+    def strip(self, *args: Any) -> str:
+        return str(self).strip(*args)
+
+    def upper(self) -> str:
+        return str(self).upper()
 
 
 @dataclass(frozen=True, slots=True)

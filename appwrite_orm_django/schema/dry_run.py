@@ -50,6 +50,9 @@ class _Rehearsed(Work):
     def wait_for_columns(self, wanted: Keys) -> None:
         return
 
+    def wait_for_columns_or_gone(self, wanted: Keys) -> set[tuple[str, str]]:
+        return set()
+
     def wait_for_indexes(self, wanted: Keys) -> set[tuple[str, str]]:
         return set()
 

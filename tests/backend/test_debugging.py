@@ -5,7 +5,7 @@ import logging
 
 import pytest
 from django.db import connections, reset_queries
-from django.db.models import F
+from django.db.models import Count, F
 from django.test import TransactionTestCase
 from django.test.utils import CaptureQueriesContext
 
@@ -150,3 +150,16 @@ def test_execute_wrappers_see_the_command(appwrite, zola):
 def test_values_in_a_log_are_readable_json_like_text(appwrite, zola):
     (line,) = captured(appwrite, lambda: list(Author.objects.filter(name='say "hi"')))
     assert json.dumps('say "hi"') in line
+
+
+def test_tools_that_wrap_a_cursor_use_the_command_as_text(appwrite, zola):
+    """They get it before Django's wrappers turn it into text, and take it for SQL."""
+    for queryset in (Author.objects.order_by("name"), Author.objects.annotate(n=Count("books"))):
+        sql, _params = queryset.query.get_compiler("appwrite").as_sql()
+        text = str(sql)
+        assert (sql.lower().strip(), sql.upper()) == (text.lower().strip(), text.upper())
+        assert sql.strip().startswith(text[:3])
+        assert sql.startswith(text[:3])
+        assert not sql.startswith(("select", "insert"))
+        assert sql.split()[0] == text.split()[0]
+        assert (sql[:10], sql[0], "".join(sql)) == (text[:10], text[0], text)

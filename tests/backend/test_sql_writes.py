@@ -286,8 +286,11 @@ class TestNewRows:
         assert Tag.objects.get(name="x").pk == "mine"
 
     def test_a_key_that_cannot_be_generated_is_missing(self):
-        with pytest.raises(DataError, match="a new row needs a value for its primary key"):
+        refused = "a new row needs a value for its primary key"
+        with pytest.raises(IntegrityError, match=refused):
             run("INSERT INTO library_country (name) VALUES ('France')")
+        with pytest.raises(IntegrityError, match=refused):
+            run("INSERT INTO library_country (code, name) VALUES (NULL, 'France')")
 
     def test_a_required_column_is_missing(self):
         for sql in (

@@ -481,10 +481,10 @@ def run_between(server: Any, number: int, run: Any) -> bool:
         return handle(server, request)
 
     server.handle = handling
-    # Who comes too late may find the column gone that it was about to write to. It says so, and changes nothing.
-    with contextlib.suppress(Exception):
+    try:
         run(outer)
-    vars(server).pop("handle", None)
+    finally:
+        vars(server).pop("handle", None)
     return seen[0] >= number
 
 

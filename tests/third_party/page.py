@@ -46,16 +46,17 @@ pass here as well. The others have a reason below (*explained*) or have not been
 Django {version}, feature level 1.9, MariaDB.
 """
 _PARTS = """\
-Of django-allauth, the tests of `allauth.account` are run, and of wagtail those of the page model.
-Of django-taggit, version 5.0.1 is run, the last whose source distribution holds the tests.
+Of django-allauth, the tests of `allauth.account` are run, and of wagtail those of its models. Of
+django-taggit, version 5.0.1 is run, the last whose source distribution holds the tests.
 
 Some source distributions hold tests without the settings, models or fixtures that these need. Those
-are ours then (`tests/third_party/inside/`): settings of ten packages, models of django-money,
-django-oauth-toolkit and django-waffle.
+are ours then (`tests/third_party/inside/`): settings of thirteen packages, models of
+django-hashid-field, django-money, django-oauth-toolkit and django-waffle.
 
-Source distributions of django-mptt and django-polymorphic hold no tests. `python -m
-tests.third_party --together` installs both, with all packages above, in one project, and runs
-`check` and `migrate` there.
+Source distributions of django-cors-headers, django-mptt and django-polymorphic hold no tests, and
+the newest ones of django-notifications-hq and django-phonenumber-field are for an older Django.
+`python -m tests.third_party --together` installs django-mptt and django-polymorphic with the
+packages above in one project, and runs `check` and `migrate` there.
 """
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "third-party.md"
 COLUMNS = (

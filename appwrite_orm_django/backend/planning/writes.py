@@ -290,7 +290,9 @@ def _with_id(
             counted.note(ref, row_ids.decode_integer(row_id))
         return NewRow(row_id, data)
     if not isinstance(pk, AutoField):
-        raise DataError(f"{ref.table}.{pk.column}: a new row needs a value for its primary key.")
+        raise IntegrityError(
+            f"{ref.table}.{pk.column}: a new row needs a value for its primary key."
+        )
     if counted is None:
         return NewRow(codec_for(pk).encode(row_ids.new_integer_id()), data, id_is_ours=True)
     another = partial(counted.another, ref)

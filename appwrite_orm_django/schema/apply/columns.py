@@ -23,6 +23,7 @@ from appwrite_orm_django.client import columns as column_routes
 from appwrite_orm_django.client import tables as table_routes
 from appwrite_orm_django.client.errors import (
     AlreadyExists,
+    AppwriteError,
     ColumnNotFound,
     InvalidSchema,
     TableNotFound,
@@ -30,7 +31,7 @@ from appwrite_orm_django.client.errors import (
 from appwrite_orm_django.schema.comparison import same_storage
 from appwrite_orm_django.schema.definitions import Column, Computed, Index, RowIds, value_of
 from appwrite_orm_django.schema.encodings import as_recorded
-from appwrite_orm_django.schema.errors import NotAvailable, missing_values
+from appwrite_orm_django.schema.errors import NotAvailable, UnconvertibleRows, missing_values
 from appwrite_orm_django.schema.names import (
     fill_table,
     move_mark,
@@ -60,7 +61,12 @@ from .work import Steps, Work
 
 def rename(work: Work, steps: Sequence[RenameColumn]) -> Steps:
     for step in steps:
-        _rename(work, step.table, step.old, step.column)
+        try:
+            _rename(work, step.table, step.old, step.column)
+        except ColumnNotFound:
+            # Another run may have renamed it meanwhile.
+            if not work.is_there(step.table, step.column.key, step.column.type):
+                raise
     return work.done(steps)
 
 
@@ -158,7 +164,7 @@ def _finish_move(work: Work, table: str, type_: str, key: str, old: str | None =
             return False
     # Another run may be done with it, and the key taken by another column.
     if work.is_there(table, old, type_):
-        work.copy(ReplaceColumn(table, Column(old, type_), Column(key, type_)), Column(key, type_))
+        _copy_moved(work, table, type_, old, key)
         over = [index for index in work.indexes_of(table) if old in index.columns]
         indexes.drop(work, [DropIndex(table, index, replaced=True) for index in over])
         _drop(work, [(table, old)])
@@ -166,6 +172,16 @@ def _finish_move(work: Work, table: str, type_: str, key: str, old: str | None =
     with contextlib.suppress(TableNotFound):
         table_routes.delete_table(work.transport, mark)
     return True
+
+
+def _copy_moved(work: Work, table: str, type_: str, old: str, key: str) -> None:
+    after = Column(key, type_)
+    try:
+        work.copy(ReplaceColumn(table, Column(old, type_), after), after)
+    except AppwriteError:
+        # Another run drops the old column when it has copied all values.
+        if work.is_there(table, old, type_):
+            raise
 
 
 def _moved(index: Index, old: str, key: str) -> Index:
@@ -344,6 +360,12 @@ def fill(work: Work, steps: Sequence[FillColumn]) -> Steps:
 
 
 def _make(work: Work, columns: Sequence[tuple[str, Column]]) -> None:
+    _request(work, columns)
+    work.wait_for_columns((table, column.key) for table, column in columns)
+
+
+def _request(work: Work, columns: Sequence[tuple[str, Column]]) -> None:
+    """Request columns that do not exist."""
     created = work.in_parallel(lambda pair: _create_one(work, *pair), columns)
     there = [pair for pair, new in zip(columns, created, strict=True) if not new]
     # Another run has created the column, or a column with this key is still being deleted. In that
@@ -352,8 +374,7 @@ def _make(work: Work, columns: Sequence[tuple[str, Column]]) -> None:
         ((table, column.key) for table, column in there), work.columns_of, "column"
     )
     if gone:
-        _make(work, [(table, column) for table, column in there if (table, column.key) in gone])
-    work.wait_for_columns((table, column.key) for table, column in columns)
+        _request(work, [(table, column) for table, column in there if (table, column.key) in gone])
 
 
 def _create_one(work: Work, table: str, column: Column) -> bool:
@@ -437,6 +458,9 @@ def _kept(column: Column) -> dict[str, Any]:
 def replace_by_others(work: Work, steps: Sequence[ReplaceColumn]) -> Steps:
     for step in steps:
         before = step.before
+        if not work.is_there(step.table, before.key, before.type):
+            work.progress(step)  # another run has replaced it
+            continue
         # The successor stays optional while the rows are copied.
         successor = replace(
             step.after, key=replacement_key(step.after.key), required=False, default=None
@@ -444,17 +468,33 @@ def replace_by_others(work: Work, steps: Sequence[ReplaceColumn]) -> Steps:
         # Record the assumed encoding of the old column first, because a later run that continues
         # this one has nothing else to rely on.
         work.record_assumed(step.table, before)
-        _make_successor(work, step.table, successor)
-        # Concurrent runs share a successor. A late run must not mistake the replacement that
-        # another run has put in place for the old column.
-        if work.is_as_planned(step.table, before):
-            work.copy(step, successor)
-            if work.both_there(step.table, before.key, successor.key):
-                _switch(work, step.table, before, replace(successor, key=step.after.key))
+        _make_successor(work, step.table, before, successor)
+        if _copied(work, step, successor) and work.both_there(
+            step.table, before.key, successor.key
+        ):
+            _switch(work, step.table, before, replace(successor, key=step.after.key))
         work.progress(step)
     # The next plan finds the remaining changes and the indexes that were dropped with the old
     # column.
     return ()
+
+
+def _copied(work: Work, step: ReplaceColumn, successor: Column) -> bool:
+    """
+    Copy the values to the successor, and return False if another run has put it in place.
+
+    Concurrent runs share a successor. A late run must not mistake the replacement for the old
+    column, and may find the successor gone at each of its requests.
+    """
+    if not work.is_as_planned(step.table, step.before):
+        return False
+    try:
+        work.copy(step, successor)
+    except (AppwriteError, UnconvertibleRows):
+        if work.is_as_planned(step.table, step.before):
+            raise
+        return False
+    return True
 
 
 def _switch(work: Work, table: str, before: Column, after: Column) -> None:
@@ -472,22 +512,27 @@ def _switch(work: Work, table: str, before: Column, after: Column) -> None:
     try:
         _rename(work, table, replacement_key(after.key), after)
     except ColumnNotFound:
-        _give_key(
-            work, table, aside.key, replace(after, required=before.required, default=before.default)
-        )
+        # Without a successor, the old column gets its key back, unless another run has found both
+        # and put the successor in place.
+        with contextlib.suppress(AlreadyExists, ColumnNotFound):
+            _give_key(work, table, aside.key, before)
         return
     _drop(work, [(table, aside.key)])
 
 
-def _make_successor(work: Work, table: str, successor: Column) -> None:
+def _make_successor(work: Work, table: str, before: Column, successor: Column) -> None:
     """Create the column that will replace another, or reuse the successor of a stopped run."""
+    pair = (table, successor.key)
     known = next((column for column in work.columns_of(table) if column.key == successor.key), None)
     if known is not None and not (
         same_storage(known, successor) and work.is_recorded(table, successor)
     ):
         _drop(work, [(table, known.key)])
     work.record(records_of(table, [successor]))
-    _make(work, [(table, successor)])
+    _request(work, [(table, successor)])
+    # Another run may have put it in place, and then waiting for it would be in vain.
+    if work.wait_for_columns_or_gone([pair]) and work.is_as_planned(table, before):
+        work.wait_for_columns([pair])
 
 
 def read_otherwise(work: Work, steps: Sequence[ReadOtherwise]) -> Steps:

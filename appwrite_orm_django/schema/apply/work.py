@@ -118,7 +118,10 @@ class Work:
 
     def is_as_planned(self, table: str, column: Column) -> bool:
         """Return whether no other run has replaced the column since the plan was made."""
-        return self.is_recorded(table, column)
+        return self.is_recorded(table, column) and any(
+            one.key == column.key and (one.type, one.array) == (column.type, column.array)
+            for one in self.columns_of(table)
+        )
 
     def both_there(self, table: str, *keys: str) -> bool:
         return {column.key for column in self.columns_of(table)}.issuperset(keys)
@@ -151,6 +154,10 @@ class Work:
 
     def wait_for_columns(self, wanted: Keys) -> None:
         self.waiter.until_available(wanted, self.columns_of, "column")
+
+    def wait_for_columns_or_gone(self, wanted: Keys) -> set[tuple[str, str]]:
+        """Wait until columns are available, and return those that another run renamed meanwhile."""
+        return self.waiter.until_available_or_gone(wanted, self.columns_of, "column")
 
     def wait_for_indexes(self, wanted: Keys) -> set[tuple[str, str]]:
         """Wait until indexes are available, and return those that another run dropped meanwhile."""
