@@ -298,7 +298,7 @@ class DatabaseWrapper(RequestsMixin):
         if self.transaction is not None:
             self.transaction = None
             self._end_count(committed=False)
-            self.cache.exit_atomic(committed=False)
+        self._leave_interrupted_blocks()
 
     def is_usable(self) -> bool:
         return True
@@ -313,11 +313,24 @@ class DatabaseWrapper(RequestsMixin):
             self.transaction = None
             self._end_count(committed=False)
         elif self.transaction is None:
+            self._leave_interrupted_blocks()
+            self._commits_in_parts = is_opened_by_django()
+            block = self._new_block(in_parts=self._commits_in_parts)
             # The cache enters the block first: a cache that is opened while a block is open enters
             # it by itself.
             self.cache.enter_atomic()
-            self._commits_in_parts = is_opened_by_django()
-            self.transaction = self._new_block(in_parts=self._commits_in_parts)
+            self.transaction = block
+
+    def _leave_interrupted_blocks(self) -> None:
+        """
+        Let the cache leave blocks that this connection is no longer in.
+
+        An exception may come between any two steps, as from a signal's handler. A cache that
+        believes itself in a block stores nothing.
+        """
+        cache = None if self._cache is None else self._cache[1]
+        while cache is not None and cache.in_atomic:
+            cache.exit_atomic(committed=False)
 
     def _commit(self) -> None:
         transaction = self.transaction

@@ -173,10 +173,12 @@ class _Run:
         """Return a load to wait for, or a finished one; if there is neither, this run loads."""
         if _loading.get():
             return None, None
-        key = (operation.entry, operation.tokens)
+        # Noted first: an exception that comes in between, as from a signal's handler, must not leave
+        # a load that nobody ends.
+        self._flight = key = (operation.entry, operation.tokens)
         flight, loaded = self._core.flights.join(key, self._look.stored if self._look else 0)
-        if flight is None and loaded is None:
-            self._flight = key
+        if flight is not None or loaded is not None:
+            self._flight = None
         return flight, self.joined(loaded)
 
     def joined(self, loaded: Loaded | None) -> Loaded | None:
@@ -184,11 +186,12 @@ class _Run:
 
     def load(self, operation: Load, load: Callable[[], Any]) -> Loaded:
         started = time.perf_counter()
-        token = _loading.set(True)
+        was_loading = _loading.get()
         try:
+            _loading.set(True)
             value = load()
         finally:
-            _loading.reset(token)
+            _loading.set(was_loading)
         return self._loaded(operation, value, time.perf_counter() - started)
 
     def _loaded(self, operation: Load, value: Any, seconds: float) -> Loaded:

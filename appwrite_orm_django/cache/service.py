@@ -539,8 +539,9 @@ class QueryCache:
         if self.current_batch is not None or not self.settings.enabled:
             yield
             return
-        with Batch(self) as self.current_batch:
+        with Batch(self) as batch:
             try:
+                self.current_batch = batch
                 yield
             finally:
                 self.current_batch = None

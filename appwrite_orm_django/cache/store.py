@@ -42,6 +42,9 @@ _RELEASED_S = 1
 _UNSETTLED_PAUSE_S = 0.25
 # Of redis-py and valkey-py, pymemcache and pylibmc.
 _REFUSALS = {"ResponseError", "MemcacheServerError", "MemcacheClientError", "TooBig"}
+# Clients of memcached that forked processes have inherited. They are kept, because libmemcached says
+# goodbye to the server when it is freed, over the connection that the parent still uses.
+_of_parents: list[BaseCache] = []
 # The operation was not possible, and the next may be: no reason to leave the cache alone.
 _NO_FAULT = (PoolExhausted, SlotMoving)
 
@@ -227,12 +230,27 @@ class Store:
         self._owed_lock = threading.Lock()
         self._mint_lock = threading.Lock()
         self._payer = None
+        self._leave_connections_to_parent()
         if self._ledger is not None:
             self._ledger._lock = threading.Lock()
         if self._owed:
             self._start_paying()
         if self._breaker.is_probed:
             self._start_probing()
+
+    def _leave_connections_to_parent(self) -> None:
+        """
+        Connect anew to memcached. Its clients do not notice a fork, and those of Redis do.
+
+        Over one connection, each process would read answers to the other, or wait for ever for one
+        that the other has read.
+        """
+        if self.alias not in caches.settings:
+            return
+        cache = caches[self.alias]
+        if isinstance(cache, BaseMemcachedCache):
+            _of_parents.append(cache)
+            caches[self.alias] = caches.create_connection(self.alias)
 
     # Operations
 

@@ -437,6 +437,31 @@ class TestOddEnds:
             Author.objects.create(name="in a new block")
         assert sorted(Author.objects.values_list("name", flat=True)) == ["in a new block", "later"]
 
+    def test_a_block_that_was_interrupted_as_it_began_is_not_open(self, appwrite, monkeypatch):
+        """As by an exception that a signal's handler raises: what is read later must be cached."""
+
+        def interrupted(**_):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(appwrite, "_new_block", interrupted)
+            with pytest.raises(KeyboardInterrupt), atomic():
+                pass
+        assert not appwrite.cache.in_atomic
+        list(Author.objects.all())
+        assert Author.objects.all().is_cached()
+
+    @pytest.mark.parametrize("then", ["a block", "a close"])
+    def test_the_cache_leaves_what_the_connection_is_no_longer_in(self, appwrite, then):
+        appwrite.ensure_connection()
+        appwrite.cache.enter_atomic()  # and the exception came before the next step
+        if then == "a close":
+            appwrite.close()
+        else:
+            with atomic():
+                pass
+        assert not appwrite.cache.in_atomic
+
     def test_an_update_by_expression_inside_a_savepoint_finds_what_is_taken(self):
         Tag.objects.bulk_create([Tag(name="one"), Tag(name="two")])
         with atomic(), pytest.raises(IntegrityError, match=r"failed: library_tag\.name"), atomic():

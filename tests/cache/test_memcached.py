@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 import pytest
 from django.core.cache import caches
@@ -57,3 +58,38 @@ def test_several_servers_are_refused_unless_that_is_chosen(settings, open_cache)
     with pytest.raises(ImproperlyConfigured, match="2 memcached servers"):
         open_cache()
     open_cache(SEVERAL_MEMCACHED=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_has_connections_of_its_own(memcached, open_cache, caplog):
+    cache = open_cache()
+    for number in range(20):
+        cache.read(f"list {number}", ["product"], lambda number=number: number)
+    children = []
+    for _ in range(3):
+        child = os.fork()
+        if not child:
+            signal.alarm(30)  # ends the child if it waits for an answer that another has read
+            try:
+                os._exit(_misread(cache))
+            finally:
+                os._exit(99)
+        children.append(child)
+    misread = _misread(cache)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    assert not misread
+    assert "failed" not in caplog.text
+
+
+def _misread(cache):
+    """Return how many reads were no hits, or hits of another entry."""
+
+    def missed():
+        return -1
+
+    return sum(
+        cache.read(f"list {number}", ["product"], missed) != number
+        for _ in range(50)
+        for number in range(20)
+    )

@@ -276,6 +276,25 @@ def test_what_is_no_token_counts_as_absent(script, open_cache, foreign):
     assert load.count == (1 if foreign is None else 2) or not isinstance(foreign, int)
 
 
+def test_nobody_waits_for_a_load_that_was_interrupted_as_it_began(open_cache, monkeypatch):
+    """As by an exception that a signal's handler raises just after the load was announced."""
+    cache, load = open_cache(), Loader()
+    flights = cache.core.flights
+    join = flights.join
+
+    def interrupted(*arguments):
+        join(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(flights, "join", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cache.read("list", ["product"], load)
+    started = time.monotonic()
+    assert cache.read("list", ["product"], load) == load.value
+    assert time.monotonic() - started < 5
+
+
 def test_concurrent_misses_are_one_load(script, open_cache):
     together = threading.Barrier(8)
     loads, results = [], []
