@@ -17,6 +17,10 @@ SEED := $(or $(SEED),$(shell date +%s))
 DRAWN := --hypothesis-profile=drawn --hypothesis-seed=$(SEED) --randomly-seed=$(SEED)
 repeat = @echo "To repeat this run: make $@ SEED=$(SEED) $(1)"
 
+# Bytecode is kept even where the environment says otherwise (containers often do). The tests start some hundreds of processes, and each
+# would compile the package again: half of the time that manage.py takes to start.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: install
 install: $(STAMP)
 
