@@ -83,6 +83,11 @@ def select_entries(
     fields = listing.fields(engine)
     parsed = _checked(queries, fields, level)
     plan = sql.compile_queries(parsed, fields)
+    if all(query.method in ("limit", "offset") for query in parsed):
+        # Most lists are read from the start to the end, and need no database for that.
+        limit = sql.DEFAULT_LIMIT if plan.limit is None else plan.limit
+        chosen = [*range(len(entries))[plan.offset : plan.offset + limit]]
+        return chosen, min(len(entries), TOTAL_CAP) if truthy(total) else 0
     connection = _table(listing, entries, engine)
     try:
         page = plan.where
