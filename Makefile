@@ -18,8 +18,9 @@ DRAWN := --hypothesis-profile=drawn --hypothesis-seed=$(SEED) --randomly-seed=$(
 repeat = @echo "To repeat this run: make $@ SEED=$(SEED) $(1)"
 
 # Bytecode is kept even where the environment says otherwise (containers often do). The tests start some hundreds of processes, and each
-# would compile the package again: half of the time that manage.py takes to start.
+# would compile the packages again: half of the time that manage.py takes to start.
 export PYTHONDONTWRITEBYTECODE =
+bytecode = @$(BIN)/python -m compileall -q appwrite_orm_django appwrite_local
 
 .PHONY: install
 install: $(STAMP)
@@ -66,6 +67,7 @@ test-quick: install
 .PHONY: test
 test: install
 	@echo "The whole suite takes about 15 minutes on two cores; make test-quick takes one."
+	$(bytecode)
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 tests
 
 # The tests that meet an engine, on those that make test leaves out: make test-engines KINDS=mongodb-1.9 ROOMS=tests/orm.
