@@ -43,6 +43,7 @@ def filled_tables_only() -> Iterator[None]:
         with cache.batch(), cache.write(tables, staged=False):
             empty = tables_without_rows(host, connection.database_id)
             execute(self, [one for one in sql_list if one.table.table not in empty])
+        cache.forget_invalidated()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "execute_sql_flush", execute_sql_flush)
