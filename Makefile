@@ -17,6 +17,11 @@ SEED := $(or $(SEED),$(shell date +%s))
 DRAWN := --hypothesis-profile=drawn --hypothesis-seed=$(SEED) --randomly-seed=$(SEED)
 repeat = @echo "To repeat this run: make $@ SEED=$(SEED) $(1)"
 
+# Bytecode is kept even where the environment says otherwise (containers often do). The tests start some hundreds of processes, and each
+# would compile the packages again: half of the time that manage.py takes to start.
+export PYTHONDONTWRITEBYTECODE =
+bytecode = @$(BIN)/python -m compileall -q appwrite_orm_django appwrite_local
+
 .PHONY: install
 install: $(STAMP)
 
@@ -59,10 +64,13 @@ QUICK := tests/checks tests/client tests/schema/test_plan.py tests/orm/test_prim
 test-quick: install
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -q -n 2 $(QUICK)
 
+# One more than there are cores: tests of browsers, servers and processes mostly wait for these.
+JOBS ?= 3
 .PHONY: test
 test: install
 	@echo "The whole suite takes about 15 minutes on two cores; make test-quick takes one."
-	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 tests
+	$(bytecode)
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n $(JOBS) tests
 
 # The tests that meet an engine, on those that make test leaves out: make test-engines KINDS=mongodb-1.9 ROOMS=tests/orm.
 # Tests that ask servers of every kind by themselves, as random queries, are in make test.

@@ -77,6 +77,18 @@ def add_column(session: Session, table: Table, column: Column, *, ready_at: floa
     Raises:
         ApiError: 409 ``column_already_exists``; 400 ``column_limit_exceeded``.
     """
+    record_column(session, table, column, ready_at=ready_at)
+    row_store.add_columns(session, table.seq, [column])
+    return column
+
+
+def record_column(session: Session, table: Table, column: Column, *, ready_at: float) -> None:
+    """
+    Add a column to a table's description only; its storage is up to the caller.
+
+    Raises:
+        ApiError: as ``add_column``.
+    """
     if table.find_column(column.key) is not None:
         raise ApiError("column_already_exists", key=column.key)
     refuse_too_wide(session, table, [*table.all_columns, column])
@@ -90,9 +102,7 @@ def add_column(session: Session, table: Table, column: Column, *, ready_at: floa
         (table.seq, column.key, column.definition(), ready_at, now, now),
     )
     column.created = column.updated = now
-    row_store.add_column(session, table.seq, column)
     session.touch_schema()
-    return column
 
 
 def refuse_spatial(session: Session, kind: str) -> None:
@@ -394,7 +404,7 @@ def _insert_relationship(session: Session, table: Table, column: Column, ready_a
 def _make_relation_room(session: Session, table: Table, column: Column) -> None:
     if column.is_virtual:
         return
-    row_store.add_column(session, table.seq, column)
+    row_store.add_columns(session, table.seq, [column])
     unique = "UNIQUE " if column.options["relationType"] == "oneToOne" else ""
     session.execute(f"CREATE {unique}INDEX {_relation_index(column)} ON {table.sql} ({column.sql})")
 

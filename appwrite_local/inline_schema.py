@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from appwrite_local import datetimes, identifiers
+from appwrite_local import datetimes, identifiers, row_store
 from appwrite_local.bodies import read_objects
 from appwrite_local.column_types import MAX_DOUBLE, MAX_STRING
-from appwrite_local.columns import add_column, refuse_spatial
+from appwrite_local.columns import record_column, refuse_spatial
 from appwrite_local.engines import Engine
 from appwrite_local.errors import ApiError, invalid_argument
 from appwrite_local.indexes import INTERNAL_KEYS, add_index, check_index
@@ -58,8 +58,10 @@ def add_inline_schema(
     """
     for column in _read_columns(columns, level, session.engine):
         refuse_spatial(session, column.type)
-        add_column(session, table, column, ready_at=0)
-        table.all_columns = load_columns(session, table.seq)
+        record_column(session, table, column, ready_at=0)
+        table.all_columns.append(column)
+    row_store.add_columns(session, table.seq, table.all_columns)
+    table.all_columns = load_columns(session, table.seq)
     for index in _read_indexes(indexes, table):
         check_index(session.engine, table, index)
         table.all_indexes.append(add_index(session, table, index, ready_at=0))

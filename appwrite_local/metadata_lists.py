@@ -80,8 +80,16 @@ def select_entries(
             ``general_cursor_not_found``.
     """
     engine = MARIADB if engine.names_are_text else engine
+    parsed = _parsed(queries, level)
+    if all(query.method in ("limit", "offset") for query in parsed):
+        # Most lists are read from the start to the end, and need no database for that.
+        _check(parsed, {})
+        limit, offset = sql.window(parsed)
+        end = offset + (sql.DEFAULT_LIMIT if limit is None else limit)
+        chosen = [*range(len(entries))[offset:end]]
+        return chosen, min(len(entries), TOTAL_CAP) if truthy(total) else 0
     fields = listing.fields(engine)
-    parsed = _checked(queries, fields, level)
+    _check(parsed, fields)
     plan = sql.compile_queries(parsed, fields)
     connection = _table(listing, entries, engine)
     try:
@@ -107,7 +115,7 @@ def select_entries(
     return chosen, min(count, TOTAL_CAP)
 
 
-def _checked(queries: Sequence[str], fields: Fields, level: parse.Level) -> list[parse.Query]:
+def _parsed(queries: Sequence[str], level: parse.Level) -> list[parse.Query]:
     try:
         parsed = parse.parse_queries(queries, level)
     except parse.UnreadableQuery as error:
@@ -117,6 +125,10 @@ def _checked(queries: Sequence[str], fields: Fields, level: parse.Level) -> list
     for query in parsed:
         if query.method == "select" or query.method in parse.RICH:
             raise invalid_argument(f"Invalid `queries` param: Invalid query method: {query.method}")
+    return parsed
+
+
+def _check(parsed: Sequence[parse.Query], fields: Fields) -> None:
     try:
         check.check_queries(parsed, fields)
         for query in parsed:
@@ -128,7 +140,6 @@ def _checked(queries: Sequence[str], fields: Fields, level: parse.Level) -> list
         if error.values["message"].startswith("Searching by attribute"):
             raise  # found by the database, not by the check of the parameter
         raise invalid_argument(f"Invalid `queries` param: {error.values['message']}") from error
-    return parsed
 
 
 def _check_cursor(query: parse.Query) -> None:

@@ -69,6 +69,7 @@ class Route:
         writes: whether the handler may write; it then runs inside a write transaction of the
             storage.
         since: the first feature level with this route.
+        writes_schema: whether the route writes a database, a table, a column or an index.
     """
 
     method: str
@@ -80,19 +81,18 @@ class Route:
     since: FeatureLevel = "1.9"
     family: Family = TABLES_DB
     segments: tuple[str, ...] = field(init=False)
+    writes_schema: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "segments", tuple(self.path.strip("/").split("/")))
-
-    @property
-    def writes_schema(self) -> bool:
-        """Whether the route writes a database, a table, a column or an index."""
-        words = [segment for segment in self.segments[1:] if not segment.startswith("{")]
-        service = self.segments[0] in ("tablesdb", "databases")
-        return (
+        segments = tuple(self.path.strip("/").split("/"))
+        words = [segment for segment in segments[1:] if not segment.startswith("{")]
+        object.__setattr__(self, "segments", segments)
+        object.__setattr__(
+            self,
+            "writes_schema",
             self.writes
-            and service
-            and not {"transactions", "rows", "documents"}.intersection(words)
+            and segments[0] in ("tablesdb", "databases")
+            and not {"transactions", "rows", "documents"}.intersection(words),
         )
 
     def for_engine(self, engine: Engine) -> Route:

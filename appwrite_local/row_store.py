@@ -77,11 +77,13 @@ def drop_storage(session: Session, table_seq: int) -> None:
     session.execute(f"DROP TABLE IF EXISTS rows_{table_seq}")
 
 
-def add_column(session: Session, table_seq: int, column: Column) -> None:
-    kinds = {column.sql: storage_type(column, session.engine), column.null_sql: "INTEGER"}
-    declared = [
-        f"{name} {kinds.get(name, 'TEXT')}" for name in storage_columns(column, session.engine)
-    ]
+def add_columns(session: Session, table_seq: int, columns: Sequence[Column]) -> None:
+    declared = []
+    for column in columns:
+        kinds = {column.sql: storage_type(column, session.engine), column.null_sql: "INTEGER"}
+        declared += [
+            f"{name} {kinds.get(name, 'TEXT')}" for name in storage_columns(column, session.engine)
+        ]
     if declared and _was_never_filled(session, table_seq):
         _create_again(session, table_seq, declared)
         return

@@ -166,7 +166,9 @@ class LocalServer(ServerState):
             authorize(identity, route.scopes)
             args = read_params(route, path_values, sent)
             call = Call(self, session, identity, route.family, request, args, fate)
-            before = self._deleted(call, route)
+            # Realtime tells of rows only, so changes of a schema are for webhooks.
+            told = route.writes_schema and webhooks.any_enabled(session)
+            before = self._deleted(call, route) if told else None
             try:
                 answer = route.handler(call)
             except ApiError as error:
@@ -175,13 +177,14 @@ class LocalServer(ServerState):
                 call.events.clear()
                 answer = error.response(route.family)
             else:
-                self._note_schema(call, route, answer, before)
+                if told and answer.status < 300:
+                    self._note_schema(call, route, answer, before)
             written = call.events.written
             return answer, written, webhooks.deliveries(session, written) if written else []
 
     def _deleted(self, call: Call, route: Route) -> Response | None:
         """Read an object that a route is about to delete, for its event."""
-        if route.method != "DELETE" or not route.writes_schema:
+        if route.method != "DELETE":
             return None
         # By the route, not by the path: a database may be called "transactions".
         reader = self._router.reader_of(route)
@@ -195,8 +198,6 @@ class LocalServer(ServerState):
     def _note_schema(
         self, call: Call, route: Route, answer: Response, before: Response | None
     ) -> None:
-        if not route.writes_schema or answer.status >= 300:
-            return
         inside = route.segments[4:] and route.segments[3] == "{tableId}"
         database_id = call.args["databaseId"]
         table = (

@@ -168,9 +168,13 @@ def delete_webhook(call: Call) -> Response:
     return no_content()
 
 
+def any_enabled(session: Session) -> bool:
+    return session.one("SELECT 1 FROM _webhooks WHERE enabled") is not None
+
+
 def deliveries(session: Session, events: Sequence[Event]) -> list[tuple[Webhook, Event]]:
     """Return the webhooks to call for each event, in the order of the events."""
-    if session.one("SELECT 1 FROM _webhooks WHERE enabled") is None:
+    if not any_enabled(session):
         return []
     webhooks = _load(session, "enabled")
     found = []

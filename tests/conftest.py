@@ -29,6 +29,7 @@ from tests.fixtures import (  # noqa: F401
     shelves,
     shelves_of_each_kind,
 )
+from tests.flushing import filled_tables_only
 from tests.real.names import RealServer
 from tests.real.run import RealRun, RealTests
 
@@ -159,6 +160,12 @@ def _no_permissions() -> Iterator[None]:
     post_migrate.disconnect(_forget_content_types)
     for receiver, uid in _AFTER_MIGRATE:
         post_migrate.connect(receiver, dispatch_uid=uid)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _only_filled_tables_are_flushed() -> Iterator[None]:
+    with filled_tables_only():
+        yield
 
 
 @pytest.fixture

@@ -81,16 +81,21 @@ def compile_queries(queries: Sequence[Query], fields: Fields) -> Plan:
         all_of([compile_filter(query, fields) for query in queries if query.is_filter]),
         _orders(queries, fields),
     )
-    limits = [query for query in queries if query.method == "limit"]
-    offsets = [query for query in queries if query.method == "offset"]
-    plan.limit = read_integer(limits[0].values[0]) if limits else None
-    plan.offset = (read_integer(offsets[0].values[0]) or 0) if offsets else 0
+    plan.limit, plan.offset = window(queries)
     plan.cursor = next((query for query in queries if query.method in CURSORS), None)
     selected = [
         str(value) for query in queries if query.method == "select" for value in query.values
     ]
     plan.select = None if not selected or "*" in selected else selected
     return plan
+
+
+def window(queries: Sequence[Query]) -> tuple[int | None, int]:
+    """Return limit and offset, as in a ``Plan``."""
+    limits = [query for query in queries if query.method == "limit"]
+    offsets = [query for query in queries if query.method == "offset"]
+    limit = read_integer(limits[0].values[0]) if limits else None
+    return limit, (read_integer(offsets[0].values[0]) or 0) if offsets else 0
 
 
 def _orders(queries: Sequence[Query], fields: Fields) -> list[Order]:

@@ -59,6 +59,8 @@ class Project:
             "DJANGO_SETTINGS_MODULE": "mysite.settings",
             "PYTHONPATH": os.pathsep.join([str(directory), package]),
             "PYTHONWARNINGS": "error",
+            # A page may change a file twice in a second, and to the same length; bytecode would seem to be of the new one.
+            "PYTHONDONTWRITEBYTECODE": "1",
             "COLUMNS": "120",
             "NO_COLOR": "1",
         }

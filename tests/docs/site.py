@@ -12,6 +12,7 @@ import pytest
 from django.db import connections
 from opentelemetry.instrumentation.requests import RequestsInstrumentor
 
+from appwrite_local.registry import local_server
 from appwrite_orm_django.backend.users import accounts
 from appwrite_orm_django.changes import handlers
 from appwrite_orm_django.client import webhooks
@@ -45,4 +46,6 @@ def running_site(url: str) -> Iterator[dict[str, Any]]:
             for webhook in list(webhooks.list_webhooks(connection.transport)):
                 webhooks.delete_webhook(connection.transport, webhook["$id"])
             RequestsInstrumentor().uninstrument()
+            # Deliveries wait for each other. One that is still tried counts against the next webhook of the same id, and delays its own.
+            assert local_server(connection.settings_dict["HOST"]).flush(60)
     connection.__dict__.pop("options", None)
