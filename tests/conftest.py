@@ -15,6 +15,7 @@ from django.db import connections
 from django.db.models.signals import post_migrate
 from django.test.utils import setup_databases, teardown_databases
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
 
 from appwrite_orm_django.backend.capabilities import feature_level
 from appwrite_orm_django.client.transport import RequestRecord, Transport
@@ -37,8 +38,12 @@ from tests.real.run import RealRun, RealTests
 settings.register_profile(
     "fixed", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
+# Hypothesis makes five of six examples out of parts of an earlier one, unless another provider than its own makes the choices: with this
+# name for its own, each example of the long targets is drawn anew.
+AVAILABLE_PROVIDERS["each_anew"] = HypothesisProvider
 settings.register_profile(
     "drawn",
+    backend="each_anew",
     deadline=None,
     derandomize=False,
     print_blob=True,
