@@ -40,35 +40,31 @@ def answer(question, alias):
 def plain(found, seen=()):
     """Turn what a queryset brings into tuples, dicts and lists; objects that refer to each other are cut at the second turn."""
     if isinstance(found, models.QuerySet):
-        rows = [plain(row) for row in found]
+        rows = [plain(row, seen) for row in found]
         if issubclass(found._iterable_class, NamedValuesListIterable):
             rows = [tuple(row) for row in rows]
         return rows if found.ordered else sorted(rows, key=repr)
     if isinstance(found, models.Model):
+        if id(found) in seen:
+            return (type(found).__name__, found.pk)
+        seen = (*seen, id(found))
         loaded = {
             f.attname: plain(f.value_from_object(found))
             for f in found._meta.concrete_fields
             if f.attname in found.__dict__
         }
         extra = {
-            name: plain(value)
+            name: plain(value, seen)
             for name, value in found.__dict__.items()
             if not name.startswith("_") and name not in loaded
         }
-        related = {
-            name: plain(value, (*seen, id(found)))
-            for name, value in found._state.fields_cache.items()
-            if id(value) not in seen
-        }
+        related = {name: plain(value, seen) for name, value in found._state.fields_cache.items()}
         return (type(found).__name__, loaded, extra, related)
     if isinstance(found, dict):
-        return {key: plain(value) for key, value in found.items()}
+        return {key: plain(value, seen) for key, value in found.items()}
     if isinstance(found, (list, tuple)):
-        return (
-            type(found)(map(plain, found))
-            if type(found) in (list, tuple)
-            else tuple(map(plain, found))
-        )
+        members = [plain(value, seen) for value in found]
+        return members if type(found) is list else tuple(members)
     if isinstance(found, memoryview):
         return bytes(found)
     if isinstance(found, models.fields.files.FieldFile):

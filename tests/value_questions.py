@@ -148,6 +148,8 @@ DATE_PARTS = {
     "week": (1, 9, 52), "week_day": (1, 3, 5), "iso_week_day": (2, 4), "day": (1, 29, 31),
 }  # fmt: skip
 TIME_PARTS = {"hour": (0, 12, 23), "minute": (0, 15, 30, 59), "second": (0, 59)}
+# West of Greenwich the year 9999 ends later than the last moment that Python has, so that Django cannot ask for it.
+MOMENT_PARTS = {**DATE_PARTS, **TIME_PARTS, "year": (2024, 2025, 1000, 9998, 500)}
 PATHS = {
     "json__a": ([1, None, "x"], 1, "x", {"b": 1}, True), "json__a__0": (1, 0, None), "json__a__b": (1, 2.5, "é"), "json__1__b": ("é", "É"),
     "json__0": (1, "text"), "json__x y": ("two words", 1), "json__a__2": ("x", "X"), "json__n": (1, 0, -1, 2**53 + 1, 1.5),
@@ -229,9 +231,7 @@ def conditions(draw):
         )
     if kind == "part":
         name = pick(draw, "datetime", "date", "time")
-        parts = {"datetime": {**DATE_PARTS, **TIME_PARTS}, "date": DATE_PARTS, "time": TIME_PARTS}[
-            name
-        ]
+        parts = {"datetime": MOMENT_PARTS, "date": DATE_PARTS, "time": TIME_PARTS}[name]
         if name == "datetime" and pick(draw, True, False, False):
             part = pick(draw, "date", "time")
             return Q(**{f"datetime__{part}__{_comparison(draw)}": pick(draw, *VALUES[part])})
@@ -356,10 +356,10 @@ def filtered(draw, question, most=2):
 
 # What can be computed for a row, by name. No text is made of a float or a decimal: databases print them differently.
 COMPUTED = {
-    "lower": Lower("char"), "upper": Upper("text"), "length": Length("text"), "concat": Concat("char", Value("-"), "slug"),
+    "lower": Lower("char"), "upper": Upper("text"), "length": Length("text"), "concat": Concat("char", Value("-"), "slug", output_field=models.CharField()),
     "substr": Substr("text", 2, 3), "left": Left("char", 2), "replace": Replace("char", Value("a"), Value("🌸")),
     "trim": Trim("char"), "reverse": Reverse("char"), "index": StrIndex("text", Value("a")), "nullif": NullIf("char", Value("a")),
-    "coalesce": Coalesce("char", "slug", Value("none")), "abs": Abs("integer"), "sign": Sign("small"), "mod": Mod("integer", 7),
+    "coalesce": Coalesce("char", "slug", Value("none"), output_field=models.CharField()), "abs": Abs("integer"), "sign": Sign("small"), "mod": Mod("integer", 7),
     "plus": F("integer") + F("small"), "minus": F("positive") - 1, "times": F("small") * 2, "divided": F("float") / 2,
     "floor": Floor("float"), "round": Round("float", 1), "greatest": Greatest("integer", "small", output_field=models.IntegerField()), "least": Least("small", "positive", output_field=models.IntegerField()),
     "year": ExtractYear("datetime"), "month": ExtractMonth("date"), "hour": ExtractHour("datetime"), "weekday": ExtractIsoWeekDay("datetime"),

@@ -21,7 +21,7 @@ from django.db import router, transaction
 from django.db.models import Count
 from django.db.models.constants import OnConflict
 from django.db.models.expressions import OrderBy, Star
-from django.db.models.sql import compiler
+from django.db.models.sql import Query, compiler
 from django.db.models.sql.constants import GET_ITERATOR_CHUNK_SIZE, MULTI, SINGLE
 from django.db.models.sql.query import RawQuery
 
@@ -363,4 +363,18 @@ class SQLUpdateCompiler(compiler.SQLUpdateCompiler, SQLCompiler):
             self.pre_sql_setup()
         if not self.query.values:
             return "", ()
-        return writes.update_command(self), ()
+        try:
+            return writes.update_command(self), ()
+        except writes.NullRefused:
+            # A database looks at values of the rows that it changes: ``save()`` of a new object
+            # with a key first updates no row, and its ``auto_now_add`` is null until then.
+            if self._finds_rows():
+                raise
+            raise EmptyResultSet from None
+
+    def _finds_rows(self) -> bool:
+        query = self.query.chain(klass=Query)
+        query.clear_ordering(force=True)
+        query.select_related = False
+        with fresh_reads():
+            return query.has_results(self.connection.alias)

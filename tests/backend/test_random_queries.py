@@ -9,6 +9,7 @@ import os
 import pytest
 from django.conf import settings as django_settings
 from django.db import connections, transaction
+from django.db.models import Prefetch
 from django.utils import timezone
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
@@ -17,8 +18,8 @@ from appwrite_orm_django.backend.base import DatabaseWrapper
 from tests import differential, value_questions
 from tests.differential import assert_same
 from tests.kinds import kind_settings, kinds_of_servers
-from tests.library.models import Everything, Numbered, Review
-from tests.questions import changes, questions
+from tests.library.models import Author, Book, Everything, Numbered, Review
+from tests.questions import Question, changes, questions
 from tests.value_questions import ZONES
 
 pytestmark = pytest.mark.usefixtures("kind")
@@ -78,6 +79,25 @@ def test_same_answer_about_values(question, zone, values_of_each_kind):
     note(f"{zone}: {question!r}")
     with timezone.override(zone):
         assert_same(question)
+
+
+def test_every_computed_value(values_of_each_kind):
+    """What Django itself refuses to compute would end every run of random questions early."""
+    for name, expression in value_questions.COMPUTED.items():
+        assert_same(
+            Question(Everything).then(
+                f"computed {name}",
+                lambda found, rows, x=expression: found.annotate(x=x).values_list("pk", "x"),
+            )
+        )
+
+
+def test_rows_that_hold_each_other():
+    assert_same(
+        lambda rows: rows(Author).prefetch_related(
+            Prefetch("books", Book.objects.order_by("pk"), to_attr="held")
+        )
+    )
 
 
 @settings(asked, max_examples=max(EXAMPLES // 10, 10))

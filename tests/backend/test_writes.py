@@ -5,7 +5,15 @@ import pickle
 from contextlib import nullcontext
 
 import pytest
-from django.db import DataError, IntegrityError, NotSupportedError, connections, transaction
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    NotSupportedError,
+    connections,
+    models,
+    transaction,
+)
 from django.db.models import (
     Case,
     Count,
@@ -19,6 +27,7 @@ from django.db.models import (
     When,
 )
 from django.db.models.functions import Concat, Length, Lower, Now
+from django.test.utils import isolate_apps
 
 from appwrite_orm_django.backend import row_ids
 from appwrite_orm_django.client import rows
@@ -624,6 +633,48 @@ class TestInheritance:
         assert Book.objects.create(title="Nana", author=writer).author == writer
         assert Writer.objects.filter(books__title="Nana").get() == writer
         assert writer.delete()[0] == 2
+
+
+class TestNullsWithoutRows:
+    """A database refuses null in a row; an update that finds none changes nothing."""
+
+    def test_an_update_of_no_row(self, books):
+        assert Book.objects.filter(pk="none").update(title=None) == 0
+        assert Book.objects.filter(author__name="nobody").update(title=None, pages=F("pages")) == 0
+        assert Book.objects.filter(pk__in=[]).update(title=None) == 0
+        with transaction.atomic(using="appwrite"):
+            assert Book.objects.filter(pk="none").update(title=None) == 0
+            Book.objects.create(pk="none", title="one", author=Author.objects.all()[0])
+            with pytest.raises(IntegrityError, match="title: may not be null"):
+                Book.objects.filter(pk="none").update(title=None)
+            transaction.set_rollback(True, using="appwrite")
+
+    def test_a_forced_update_of_no_row(self):
+        with pytest.raises(DatabaseError, match="did not affect any rows") as refused:
+            Edition(pk="none", isbn="2").save(force_update=True)
+        assert not isinstance(refused.value, IntegrityError)
+
+    def test_a_new_object_with_a_key(self):
+        """``save()`` first updates the row with this key, while ``auto_now_add`` is null."""
+        with isolate_apps("tests.library"):
+
+            class Stamp(models.Model):
+                code = models.CharField(max_length=20, primary_key=True)
+                made = models.DateTimeField(auto_now_add=True)
+
+                class Meta:
+                    app_label = "library"
+
+        with connections["appwrite"].schema_editor() as editor:
+            editor.create_model(Stamp)
+        try:
+            Stamp(code="a").save(using="appwrite")
+            assert Stamp.objects.using("appwrite").get(pk="a").made
+            with pytest.raises(IntegrityError, match="made: may not be null"):
+                Stamp(code="a").save(using="appwrite")
+        finally:
+            with connections["appwrite"].schema_editor() as editor:
+                editor.delete_model(Stamp)
 
 
 class TestUsing:

@@ -244,7 +244,7 @@ COMPUTED: dict[type[models.Model], dict[str, Any]] = {
         "in_print": Q(pages__gt=1),
         "editor": F("author"),
     },
-    Author: {"rating": F("rating") / 2, "name": Lower("name"), "email": F("name")},
+    Author: {"rating": F("rating") / 2, "name": Lower("name"), "email": Lower("email")},
     Tag: {"name": Concat("name", Value("-"))},
     Edition: {"number": F("copies"), "isbn": F("shelfmark"), "shelfmark": F("isbn"), "house": F("shelfmark")},
     Place: {"position": F("position") + 1},

@@ -38,11 +38,12 @@ class SQLInsertCompiler(compiler.SQLInsertCompiler):
     def execute_sql(self, returning_fields=None):
         if self.query.on_conflict is not OnConflict.UPDATE:
             return super().execute_sql(returning_fields)
-        pk = self.query.get_meta().pk
-        rows = super().execute_sql([*(returning_fields or ()), pk])
+        key = list(self.query.get_meta().pk_fields)
+        rows = super().execute_sql([*(returning_fields or ()), *key])
         for obj, row in zip(self.query.objs, rows, strict=True):
-            setattr(obj, pk.attname, row[-1])
-        return [row[:-1] for row in rows]
+            for field, value in zip(key, row[-len(key) :], strict=True):
+                setattr(obj, field.attname, value)
+        return [row[: -len(key)] for row in rows]
 
 
 def _compare(key):
@@ -76,6 +77,11 @@ class SQLAggregateCompiler(_NullsInPlace, compiler.SQLAggregateCompiler):
 
 class DatabaseOperations(operations.DatabaseOperations):
     compiler_module = "tests.twin.base"
+    # The type of a CAST has no collation.
+    cast_data_types = {
+        **operations.DatabaseOperations.cast_data_types,
+        **dict.fromkeys(TEXT_TYPES, "text"),
+    }
 
     def lookup_cast(self, lookup_type, internal_type=None):
         if lookup_type == "iexact":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import itemgetter
@@ -11,6 +11,7 @@ from typing import Any
 from django.apps import apps
 from django.db import NotSupportedError
 from django.db.models import Field, Model
+from django.db.models.expressions import Col
 from django.db.models.sql import Query
 
 from appwrite_orm_django.backend.values import ROW_ID
@@ -197,7 +198,20 @@ def model_of(query: Query, alias: str) -> type[Model]:
         for model in (candidate, *candidate._meta.all_parents):
             if model._meta.db_table == join.table_name:
                 return model._meta.concrete_model or model
+    # Django cuts the first tables off the subquery of an exclude(), which keeps its model.
+    for column in _columns_in(query.where):
+        described: type[Model] = column.target.model
+        if column.alias == alias and described._meta.db_table == join.table_name:
+            return described._meta.concrete_model or described
     return model_of_table(join.table_name)
+
+
+def _columns_in(expression: Any) -> Iterator[Col]:
+    if isinstance(expression, Col):
+        yield expression
+    elif hasattr(expression, "get_source_expressions"):
+        for source in expression.get_source_expressions():
+            yield from _columns_in(source)
 
 
 def models_by_table() -> dict[str, type[Model]]:

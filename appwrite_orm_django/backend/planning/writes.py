@@ -66,6 +66,10 @@ if TYPE_CHECKING:
     from appwrite_orm_django.client.references import TableRef
 
 
+class NullRefused(IntegrityError):
+    """A field that is not nullable would be null."""
+
+
 def wire_value(field: Field[Any, Any], value: Any, table: str, connection: Connection) -> Any:
     """
     Encode a prepared value of a field for the server.
@@ -73,7 +77,7 @@ def wire_value(field: Field[Any, Any], value: Any, table: str, connection: Conne
     Raises:
         NotSupportedError: the engine cannot order the key.
         DataError: the column cannot hold the value; names table, column and reason.
-        IntegrityError: the value is None and the field is not nullable.
+        NullRefused: the value is None and the field is not nullable.
     """
     wire = _encoded(field, value, table, connection)
     _refuse_nulls(table, [(field, wire)])
@@ -97,13 +101,13 @@ def _refuse_nulls(table: str, wires: Iterable[tuple[Field[Any, Any], Any]]) -> N
     A database does so after Django has prepared the values of all fields and rows.
 
     Raises:
-        IntegrityError: a field is.
+        NullRefused: a field is.
     """
     for field, wire in wires:
         if wire is None and not (
             field.null or field.primary_key or column_key(field) in SYSTEM_COLUMNS
         ):
-            raise IntegrityError(f"{table}.{field.column}: may not be null.")
+            raise NullRefused(f"{table}.{field.column}: may not be null.")
 
 
 @lru_cache(maxsize=1000)
@@ -319,7 +323,13 @@ def _resolved_constant(
 
 
 def update_command(compiler: Compiler) -> Command:
-    """Return the command for an update query whose values and conditions use one table."""
+    """
+    Return the command for an update query whose values and conditions use one table.
+
+    Raises:
+        NullRefused: a value is None and its field is not nullable. No row may match, in which case
+            nothing is refused.
+    """
     query = compiler.query
     table = table_id(query.base_table)
     own_key = primary_key_of(query.get_meta().model).columns
