@@ -514,7 +514,21 @@ class Cluster(Service):
         return True
 
     def _until(self, condition: Callable[[], bool]) -> None:
-        until(condition, "the cluster is not whole")
+        try:
+            until(condition, "the cluster is not whole")
+        except SystemExit as exc:
+            raise SystemExit(f"{exc}:\n{self._views()}") from None
+
+    def _views(self) -> str:
+        """Return what each node says of all."""
+        found = []
+        for server in self.servers:
+            try:
+                text = self._client(server.port).execute_command("CLUSTER", "NODES").decode()
+            except Exception as exc:  # noqa: BLE001 - it is part of the picture
+                text = repr(exc)
+            found.append(f"{server.port}:\n{text}")
+        return "\n".join(found)
 
 
 class ValkeyCluster(Cluster):
