@@ -212,14 +212,9 @@ class Storage:
         The writes of the block are kept only if it does not raise.
         """
         with self._exclusive(), self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
-            session = Session(connection, self.engine, self.read_rows, writes=writes)
-            try:
+            with _transaction(connection, "BEGIN IMMEDIATE" if writes else "BEGIN"):
+                session = Session(connection, self.engine, self.read_rows, writes=writes)
                 yield session
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
             for call in session.after_commit:
                 call()
 
@@ -275,8 +270,7 @@ class Storage:
     def _create_metadata(self, connection: sqlite3.Connection) -> None:
         if _check_format(connection, self.location, self.engine) == FORMAT:
             return
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with _transaction(connection, "BEGIN IMMEDIATE"):
             # Another process, with another version, may have been first.
             _check_format(connection, self.location, self.engine)
             for statement in _METADATA.split(";"):
@@ -287,10 +281,24 @@ class Storage:
                 connection.execute("INSERT INTO _engine VALUES (?)", (self.engine.name,))
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT}")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    """
+    Run the block in a transaction.
+
+    An exception may come between any two steps, as from a signal's handler, and a failed commit
+    leaves the transaction open; the next user of the connection could then begin none.
+    """
+    try:
+        connection.execute(begin)
+        yield
         connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _check_format(connection: sqlite3.Connection, location: str, engine: Engine) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from appwrite_local import storage
 from appwrite_local.engines import EngineName
 from appwrite_local.queries import fields, parse, sql
 from appwrite_local.server import LocalServer
@@ -355,3 +356,15 @@ def test_a_column_added_to_an_emptied_table_does_not_number_its_rows_anew(engine
     assert (second["name"], second["n"]) == ("y", 2)
     assert second["$sequence"] > first["$sequence"]
     server.close()
+
+
+def test_what_is_interrupted_as_it_begins_leaves_no_transaction(server, monkeypatch):
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise InterruptedError
+
+    with monkeypatch.context() as patch, pytest.raises(InterruptedError):
+        patch.setattr(storage, "Session", interrupted)
+        with server.storage.session(writes=True):
+            pass
+    with server.storage.session(writes=True) as session:
+        assert session.one("SELECT 1") is not None
