@@ -429,7 +429,7 @@ class Cluster(Service):
 
     def kill_primary(self) -> None:
         """Kill the primary of the slot in use; its replica takes over; it comes back."""
-        port = self._owner()
+        port = self._owner(self._slot())
         (server,) = (server for server in self.servers if server.port == port)
         server.kill()
         time.sleep(random.uniform(0, 8))
@@ -438,19 +438,28 @@ class Cluster(Service):
 
     def fail_over(self) -> None:
         """Let a replica of the slot in use take over from its living primary."""
-        owner = self._owner()
+        slot = self._slot()
+        owner = self._owner(slot)
         mine = self._client(owner).execute_command("CLUSTER", "MYID").decode()
         replica = next(
             server.port
             for server in self.servers
             if self._facts(server.port).get("myself", ("", ""))[1] == mine
         )
-        self._client(replica).execute_command("CLUSTER", "FAILOVER")
-        self._until(lambda: self._owner() == replica and self._is_whole())
+
+        def is_done() -> bool:
+            if self._owner(slot) != replica:
+                # Redis gives up a failover that takes long, and says nothing.
+                self._client(replica).execute_command("CLUSTER", "FAILOVER")
+                time.sleep(2)
+            return self._owner(slot) == replica and self._is_whole()
+
+        self._until(is_done)
 
     def move_slot(self) -> None:
         """Move the slot in use to another primary, key by key."""
-        slot, owner = self._slot(), self._owner()
+        slot = self._slot()
+        owner = self._owner(slot)
         source = self._client(owner)
         target_port = random.choice([port for port in self._primaries() if port != owner])
         target = self._client(target_port)
@@ -497,8 +506,7 @@ class Cluster(Service):
                 return int(self._client(port).execute_command("CLUSTER", "KEYSLOT", key))
         return 0
 
-    def _owner(self) -> int:
-        slot = self._slot()
+    def _owner(self, slot: int) -> int:
         slots: Any = self._client(self._primaries()[0]).execute_command("CLUSTER", "SLOTS")
         return next(int(part[2][1]) for part in slots if part[0] <= slot <= part[1])
 
