@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from appwrite_orm_django.backend import row_ids
+from appwrite_orm_django.backend.command_text import ReadAsText
 from appwrite_orm_django.backend.periods import Kind
 from appwrite_orm_django.backend.values import MOMENTS, PERMISSIONS, ROW_ID
 from appwrite_orm_django.client.references import TableRef
@@ -51,7 +52,7 @@ def literal(value: Any) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
-class Command:
+class Command(ReadAsText):
     """
     Base of all commands.
 
@@ -91,33 +92,6 @@ class Command:
     def __mod__(self, params: object) -> str:
         # ``str(queryset.query)`` interpolates parameters into what it takes for SQL text.
         return str(self)
-
-    # Some tools search the SQL of a compiler or a cursor, shorten it or look for SELECT at its
-    # beginning; here they do so with the command's text.
-
-    def __contains__(self, text: str) -> bool:
-        return text in str(self)
-
-    def __getitem__(self, which: int | slice) -> str:
-        return str(self)[which]
-
-    def count(self, text: str) -> int:
-        return str(self).count(text)
-
-    def lower(self) -> str:
-        return str(self).lower()
-
-    def split(self, *args: Any) -> list[str]:
-        return str(self).split(*args)
-
-    def startswith(self, *args: Any) -> bool:
-        return str(self).startswith(*args)
-
-    def strip(self, *args: Any) -> str:
-        return str(self).strip(*args)
-
-    def upper(self) -> str:
-        return str(self).upper()
 
 
 @dataclass(frozen=True, slots=True)
