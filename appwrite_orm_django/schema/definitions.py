@@ -271,6 +271,7 @@ class Index:
         orders: ``ASC`` or ``DESC`` for each column; empty if all are ascending.
         lengths: the indexed characters of each column, 0 for all; empty if all columns are indexed
             whole.
+        created: the server's time of its creation; empty for an index that was not read from there.
     """
 
     key: str
@@ -280,6 +281,7 @@ class Index:
     lengths: tuple[int, ...] = ()
     status: str = field(default="available", compare=False)
     error: str = field(default="", compare=False)
+    created: str = field(default="", compare=False)
 
     @property
     def is_lost(self) -> bool:

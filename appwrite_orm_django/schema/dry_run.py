@@ -59,7 +59,9 @@ class _Rehearsed(Work):
     def wait_for_columns_to_go(self, unwanted: Keys) -> None:
         return
 
-    def wait_for_indexes_to_go(self, unwanted: Keys) -> list[tuple[str, Index]]:
+    def wait_for_indexes_to_go(
+        self, unwanted: Mapping[tuple[str, str], str]
+    ) -> list[tuple[str, Index]]:
         return []
 
     def record_assumed(self, table: str, column: Column) -> None:

@@ -100,6 +100,7 @@ def read_index(body: dict[str, Any]) -> Index:
         lengths if any(lengths) else (),
         status=body["status"],
         error=body.get("error") or "",
+        created=body.get("$createdAt") or "",
     )
 
 

@@ -95,6 +95,7 @@ class Waiter:
         read: Callable[[str], Sequence[T]],
         noun: str,
         stays: Callable[[T], bool] = lambda _item: False,
+        is_another: Callable[[str, T], bool] = lambda _table, _item: False,
     ) -> list[tuple[str, T]]:
         """
         Wait until none of the columns or indexes exists.
@@ -102,12 +103,17 @@ class Waiter:
         Args:
             stays: returns whether the server has given up the deletion of an object. Such objects
                 are returned with their tables instead.
+            is_another: returns whether an object of a table has replaced the one that is to go.
         """
         staying: list[tuple[str, T]] = []
 
         def open_of(table: str, keys: set[str]) -> set[str]:
             found = {item.key.lower(): item for item in read(table)}
-            there = {key for key in keys if key.lower() in found}
+            there = {
+                key
+                for key in keys
+                if key.lower() in found and not is_another(table, found[key.lower()])
+            }
             given_up = {key for key in there if stays(found[key.lower()])}
             staying.extend((table, found[key.lower()]) for key in sorted(given_up))
             return there - given_up

@@ -63,9 +63,12 @@ def rename(work: Work, steps: Sequence[RenameColumn]) -> Steps:
     for step in steps:
         try:
             _rename(work, step.table, step.old, step.column)
-        except ColumnNotFound:
+        except (AlreadyExists, ColumnNotFound):
             # Another run may have renamed it meanwhile.
-            if not work.is_there(step.table, step.column.key, step.column.type):
+            new, type_ = step.column.key, step.column.type
+            if not work.is_there(step.table, new, type_) or work.is_there(
+                step.table, step.old, type_
+            ):
                 raise
     return work.done(steps)
 
@@ -117,7 +120,11 @@ def _move(work: Work, table: str, old: str, column: Column) -> None:
     try:
         table_routes.create_table(work.transport, mark, move_mark(old))
     except AlreadyExists:
-        begun = moved_from(table_routes.get_table(work.transport, mark)["name"]) == old
+        try:
+            begun = moved_from(table_routes.get_table(work.transport, mark)["name"]) == old
+        except TableNotFound:  # another run has finished meanwhile
+            _move(work, table, old, column)
+            return
         if not begun:
             table_routes.delete_table(work.transport, mark)
             table_routes.create_table(work.transport, mark, move_mark(old))
@@ -125,7 +132,8 @@ def _move(work: Work, table: str, old: str, column: Column) -> None:
         _create_new(work, table, bare)
     except AlreadyExists:
         if not begun:
-            table_routes.delete_table(work.transport, mark)
+            with contextlib.suppress(TableNotFound):  # another run has finished meanwhile
+                table_routes.delete_table(work.transport, mark)
             raise
     _finish_move(work, table, column.type, column.key, old)
     if bare != column:
@@ -445,9 +453,14 @@ def _settle(work: Work, table: str, bare: Column, wanted: Column, mark: Mark | N
 
 
 def _update(work: Work, table: str, before: Column, after: Column) -> None:
-    _patch(
-        work, table, before.key, before, after, {**_kept(before), **changed_options(before, after)}
-    )
+    options = {**_kept(before), **changed_options(before, after)}
+    try:
+        _patch(work, table, before.key, before, after, options)
+    except NotAvailable:
+        # The indexes may be those of another run that has finished.
+        live = next((one for one in work.columns_of(table) if one.key == after.key), None)
+        if live is None or live.required != after.required or changed_options(live, after):
+            raise
 
 
 def _kept(column: Column) -> dict[str, Any]:
@@ -508,6 +521,11 @@ def _switch(work: Work, table: str, before: Column, after: Column) -> None:
     try:
         _give_key(work, table, before.key, aside)
     except (AlreadyExists, ColumnNotFound):
+        return
+    except NotAvailable:
+        # The indexes are those of another run that has finished.
+        if work.is_as_planned(table, before):
+            raise
         return
     try:
         _rename(work, table, replacement_key(after.key), after)

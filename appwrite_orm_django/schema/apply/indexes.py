@@ -205,7 +205,8 @@ def drop(work: Work, steps: Sequence[DropIndex]) -> Steps:
             index_routes.delete_index(work.transport, work.ref(step.table), step.index.key)
 
     work.in_parallel(drop_one, steps)
-    for table, index in work.wait_for_indexes_to_go((step.table, step.index.key) for step in steps):
+    created = {(step.table, step.index.key): step.index.created for step in steps}
+    for table, index in work.wait_for_indexes_to_go(created):
         _take_off_list(work, table, index)
     return work.done(steps)
 

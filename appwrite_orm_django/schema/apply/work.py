@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -166,14 +166,26 @@ class Work:
     def wait_for_columns_to_go(self, unwanted: Keys) -> None:
         self.waiter.until_gone(unwanted, self.columns_of, "column")
 
-    def wait_for_indexes_to_go(self, unwanted: Keys) -> list[tuple[str, Index]]:
+    def wait_for_indexes_to_go(
+        self, unwanted: Mapping[tuple[str, str], str]
+    ) -> list[tuple[str, Index]]:
         """
         Wait until indexes are gone.
 
         Return the tables and indexes that the server lists but does not have and never deletes.
+
+        Args:
+            unwanted: when each was created; "" if that is unknown. One of the same key that another
+                run has created since is left alone.
         """
+        times = {(table, key.lower()): created for (table, key), created in unwanted.items()}
+
+        def is_another(table: str, index: Index) -> bool:
+            created = times[table, index.key.lower()]
+            return bool(created) and index.created != created and index.status != "deleting"
+
         return self.waiter.until_gone(
-            unwanted, self.indexes_of, "index", lambda index: index.is_lost
+            unwanted, self.indexes_of, "index", lambda index: index.is_lost, is_another
         )
 
     # Writing
