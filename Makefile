@@ -72,7 +72,7 @@ test: install
 	$(bytecode)
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n $(JOBS) tests
 
-# The tests that meet an engine, on those that make test leaves out: make test-engines KINDS=mongodb-1.9 ROOMS=tests/orm.
+# The tests that meet an engine, on those that make test leaves out: make test-engines KINDS=mongodb-1.9 ROOMS=tests/orm, or KINDS=mariadb-2.x.
 # Tests that ask servers of every kind by themselves, as random queries, are in make test.
 KINDS ?= postgresql-1.9 postgresql-2.x mongodb-1.9
 ROOMS ?= tests/backend tests/orm tests/schema tests/changes tests/contrib tests/users tests/testing tests/doctor tests/checks tests/files
