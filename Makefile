@@ -64,13 +64,13 @@ QUICK := tests/checks tests/client tests/schema/test_plan.py tests/orm/test_prim
 test-quick: install
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -q -n 2 $(QUICK)
 
-# One more than there are cores: tests of browsers, servers and processes mostly wait for these. Workers that are done take tests of others.
+# One more than there are cores: tests of browsers, servers and processes mostly wait for these.
 JOBS ?= 3
 .PHONY: test
 test: install
-	@echo "The whole suite takes about 10 minutes on two cores; make test-quick takes one."
+	@echo "The whole suite takes about 12 minutes on two cores; make test-quick takes one."
 	$(bytecode)
-	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal tests
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n $(JOBS) tests
 
 # The tests that meet an engine, on those that make test leaves out: make test-engines KINDS=mongodb-1.9 ROOMS=tests/orm, or KINDS=mariadb-2.x.
 # Tests that ask servers of every kind by themselves, as random queries, are in make test.

@@ -10,7 +10,6 @@ from django.conf import settings as django_settings
 from django.contrib.auth.management import create_permissions
 from django.contrib.contenttypes.management import create_contenttypes
 from django.contrib.contenttypes.models import ContentType
-from django.core.cache import caches
 from django.core.management.sql import emit_post_migrate_signal
 from django.db import connections
 from django.db.models.signals import post_migrate
@@ -129,12 +128,6 @@ def requests() -> Iterator[RequestLog]:
     transport.add_listener(log.append)
     yield log
     transport.remove_listener(log.append)
-
-
-@pytest.fixture(autouse=True)
-def _no_token_is_left() -> None:
-    """Let no token of an earlier test's write expire in this one, where its entries would be misses."""
-    caches["default"].clear()
 
 
 @pytest.fixture(autouse=True)
