@@ -94,6 +94,8 @@ def _set_up(port: int) -> None:
                 "USER": "hanging",
                 "PASSWORD": "hanging",
                 "NAME": "hanging",
+                # The server has no tables by which the engine could be found out.
+                "OPTIONS": {"ENGINE": "mariadb"},
             },
         },
         DATABASE_ROUTERS=["appwrite_orm_django.routers.AppwriteRouter"],
