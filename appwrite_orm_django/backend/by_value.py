@@ -250,8 +250,9 @@ def _pinned_part(keys: KeySpace, command: Command, tables: Mapping[str, Columns]
 
 def _sources(command: Command) -> Iterator[tuple[TableRef, Condition]]:
     """Yield the tables that a read takes rows from, with a condition that these rows fulfil."""
-    is_plain = isinstance(command, (ListRows, CountRows, Periods))
-    if is_plain or (isinstance(command, ServerQuery) and not command.joins):
+    # Each row of a join on the server has one of its first table, whose columns have no prefix in
+    # the condition.
+    if isinstance(command, (ListRows, CountRows, Periods, ServerQuery)):
         yield command.table, command.condition
     elif isinstance(command, LocalQuery):
         others = () if command.fallback is None else command.fallback.fetches
@@ -265,11 +266,11 @@ def _same(one: Fetch, other: Fetch) -> bool:
 
 
 def _occurrences(command: Command, name: str) -> int:
-    sources = (
-        [fetch.table for fetch in command.fetches]
-        if isinstance(command, LocalQuery)
-        else list(command.tables[:1])
-    )
+    sources = list(command.tables[:1])
+    if isinstance(command, LocalQuery):
+        sources = [fetch.table for fetch in command.fetches]
+    elif isinstance(command, ServerQuery):
+        sources = [command.table, *(join.table for join in command.joins)]
     inner = [table for one in command.inner for table in one.tables]
     return sum(fold(table.table) == fold(name) for table in (*sources, *inner))
 

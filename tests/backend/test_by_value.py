@@ -115,6 +115,9 @@ NOT_PINNED = {
     "the table twice": lambda author: Book.objects.filter(
         author=author, pages__in=Book.objects.values("pages")
     ),
+    "joined with itself": lambda author: Book.objects.filter(
+        author=author, author__books__pages=3
+    ).order_by("pk"),
     "many values": lambda author: Book.objects.filter(
         author__in=[author, *range(10**9, 10**9 + 30)]
     ),
@@ -130,6 +133,24 @@ def test_a_list_that_may_have_any_value_depends_on_the_table(authors, requests, 
     requests.clear()
     assert list(NOT_PINNED[name](zola)) == list(NOT_PINNED[name](zola).nocache())
     assert requests
+
+
+def test_a_list_with_columns_of_another_table_depends_on_that_table(authors, requests):
+    zola, hugo, _ = authors
+    make(zola, "Nana", pages=3)
+
+    def names():
+        return [book.author.name for book in READS["select_related"](zola)]
+
+    names()
+    hugo.name = "Victor"
+    hugo.save()
+    requests.clear()
+    names()
+    assert requests
+    zola.name = "Emile"
+    zola.save()
+    assert names() == ["Emile"]
 
 
 WRITES = {
