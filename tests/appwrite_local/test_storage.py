@@ -368,3 +368,17 @@ def test_what_is_interrupted_as_it_begins_leaves_no_transaction(server, monkeypa
             pass
     with server.storage.session(writes=True) as session:
         assert session.one("SELECT 1") is not None
+
+
+def test_a_commit_that_fails_is_rolled_back():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("CREATE TABLE parent (id INTEGER PRIMARY KEY)")
+    connection.execute(
+        "CREATE TABLE child (id INTEGER REFERENCES parent DEFERRABLE INITIALLY DEFERRED)"
+    )
+    with pytest.raises(sqlite3.IntegrityError), storage._transaction(connection, "BEGIN"):
+        connection.execute("INSERT INTO child VALUES (1)")
+    with storage._transaction(connection, "BEGIN"):
+        assert connection.execute("SELECT * FROM child").fetchall() == []
+    connection.close()
